@@ -1,0 +1,1 @@
+"""Corruptions, attacks, protocols, metrics and the run engine: what the project exists for."""

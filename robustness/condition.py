@@ -1,0 +1,45 @@
+"""What is measured, as data: a condition is one column of the results."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["clean", "corruption", "attack"]
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One treatment of the images, fully described by plain values.
+
+    params: (name, value) pairs in the order in which they are written, e.g. (("severity", 3),) for a corruption or
+    (("norm", "linf"), ("eps", "4/255"), ("steps", 40)) for an attack.
+    """
+
+    kind: Kind
+    name: str
+    params: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The canonical string that seeds and attack records use, e.g. `pgd(norm=linf,eps=4/255,steps=40)`."""
+        inner = ",".join(f"{name}={value}" for name, value in self.params)
+        return f"{self.name}({inner})" if inner else self.name
+
+    @property
+    def severity(self) -> int | None:
+        """The severity 1-5 of a corruption; None for anything else."""
+        value = dict(self.params).get("severity")
+        return value if isinstance(value, int) else None
+
+    @property
+    def label(self) -> str:
+        """What a record's `condition` column holds: a corruption's bare name, or the key of anything else."""
+        return self.name if self.kind == "corruption" else self.key
+
+
+CLEAN = Condition("clean", "clean")
+
+
+def corruption(name: str, severity: int) -> Condition:
+    """Describe `name` at `severity` (1-5)."""
+    return Condition("corruption", name, (("severity", severity),))
