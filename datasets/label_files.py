@@ -1,0 +1,111 @@
+"""The files that tell the classes of ImageNet's validation images when these lie in one flat folder.
+
+Four are in use: Kaggle's, Caffe's, TensorFlow's, and the one of the challenge's own development kit.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from scipy.io import loadmat
+
+from .errors import DataError
+from .labels import WNIDS, index_of_wnid
+
+ToIndex = Callable[[str], int | None]  # what a label file says of an image → class index, None if it means no class
+_DEVKIT = "ILSVRC2012_devkit_t12"
+_DEVKIT_META = "meta.mat"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """One kind of label file.
+
+    line: matches a line, with groups `label` and, unless lines follow the numbers of the images, `image`.
+    folders: where it lies below the image folder or one of that folder's ancestors. levels: how many ancestors.
+    """
+
+    name: str
+    line: re.Pattern[str]
+    meaning: Callable[[Path], ToIndex]
+    folders: tuple[str, ...] = ("",)
+    levels: int = 1
+    header: str | None = None
+
+
+def _wnid(_file: Path) -> ToIndex:
+    return index_of_wnid
+
+
+def _index(_file: Path) -> ToIndex:
+    return lambda label: int(label) if int(label) < len(WNIDS) else None
+
+
+def _devkit_id(file: Path) -> ToIndex:
+    """Read which WordNet id the challenge's own numbers 1-1000 stand for: they are in another order."""
+    meta = file.with_name(_DEVKIT_META)
+    try:
+        synsets = loadmat(meta, squeeze_me=True)["synsets"]
+        wnids = {int(number): str(wnid) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)}
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise DataError(f"{file} needs the development kit's {_DEVKIT_META} beside it, but: {error}") from error
+    return lambda label: index_of_wnid(wnids.get(int(label), ""))
+
+
+LABEL_FILES = (
+    LabelFile(
+        "LOC_val_solution.csv",
+        re.compile(r"(?P<image>[^,]+),(?P<label>n\d{8})\b.*"),
+        _wnid,
+        levels=4,  # Kaggle keeps it above ILSVRC/Data/CLS-LOC/val
+        header="ImageId,PredictionString",
+    ),
+    LabelFile("val.txt", re.compile(r"(?P<image>\S+)\s+(?P<label>\d{1,9})"), _index),
+    LabelFile("imagenet_2012_validation_synset_labels.txt", re.compile(r"(?P<label>n\d{8})"), _wnid),
+    LabelFile(
+        "ILSVRC2012_validation_ground_truth.txt",
+        re.compile(r"(?P<label>\d{1,9})"),
+        _devkit_id,
+        folders=("", "data", f"{_DEVKIT}/data"),
+    ),
+)
+
+LABEL_FOLDERS = frozenset({"data", _DEVKIT})  # folders that may lie among flat images and hold labels
+
+
+def find_labels(folder: Path) -> tuple[Path, dict[str, int]] | None:
+    """Find and read the label file of a flat folder of images.
+
+    Returns the file and {image name without extension: class index}, or None when there is no such file. Raises
+    DataError for a file that does not say what it should.
+    """
+    places = (folder, *folder.absolute().parents)
+    for kind in LABEL_FILES:
+        candidates = [place / below / kind.name for place in places[: kind.levels + 1] for below in kind.folders]
+        file = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if file is not None:
+            return file, _read(file, kind)
+    return None
+
+
+def _read(file: Path, kind: LabelFile) -> dict[str, int]:
+    to_index = kind.meaning(file)
+    labels: dict[str, int] = {}
+    for number, text in enumerate(_lines(file), 1):
+        if number == 1 and text == kind.header:
+            continue
+        match = kind.line.fullmatch(text)
+        index = to_index(match["label"]) if match else None
+        if match is None or index is None:
+            raise DataError(f"{file}, line {number}: {text[:80]!r} is no label of an ImageNet-1k class")
+        named = match.groupdict().get("image")
+        labels[PurePosixPath(named).stem if named else f"ILSVRC2012_val_{number:08d}"] = index
+    return labels
+
+
+def _lines(file: Path) -> Sequence[str]:
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the label file {file}: {error}") from error

@@ -1,0 +1,132 @@
+"""From a data set to batches of pixels: every image is read and decoded once, however many views are asked for.
+
+Threads rather than processes do the work. Decoding and resizing run outside Python's lock, so threads are as fast, and
+they need no shared memory (containers often have 64 MiB of it, less than two batches), no fork of a process that holds
+a GPU or a thread pool, and no start-up for each of the 75 splits of ImageNet-C.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .dataset import Dataset, Sample, Source
+from .decode import DecodeError, decode
+from .view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A sample that could not be read, and why."""
+
+    sample_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """The samples of one chunk.
+
+    index: which chunk. views: uint8 [B,3,crop,crop] for each view asked for, in that order. labels: int64 [B].
+    sample_ids: B ids. failures: the chunk's samples that could not be read; the other fields leave them out, so B may
+    be 0.
+    """
+
+    index: int
+    views: tuple[Tensor, ...]
+    labels: Tensor
+    sample_ids: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+def chunks(count: int, size: int) -> list[range]:
+    """Cut `count` samples into ranges of `size`, the last one shorter. Raises ValueError for a size below 1."""
+    if size < 1:
+        raise ValueError(f"a chunk must have at least 1 sample, not {size}")
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def load(
+    dataset: Dataset,
+    views: Sequence[View],
+    *,
+    chunk_size: int = 256,
+    wanted: Sequence[int] | None = None,
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """Yield one batch for each wanted chunk, in ascending order.
+
+    wanted: indices into `chunks(len(dataset.samples), chunk_size)`; None means all. workers: threads that read ahead;
+    with 0 the caller's own thread does the work. The batches do not depend on it. Raises ValueError for arguments out
+    of range, DataError for data that is unusable as a whole.
+    """
+    parts = chunks(len(dataset.samples), chunk_size)
+    indices = range(len(parts)) if wanted is None else sorted(set(wanted))
+    if indices and not 0 <= indices[0] <= indices[-1] < len(parts):
+        raise ValueError(f"wanted chunks {indices[0]} to {indices[-1]}, but there are {len(parts)}, counted from 0")
+    if workers < 0 or not views:
+        raise ValueError(f"give at least one view, not {len(views)}, and 0 or more workers, not {workers}")
+    jobs = (_Job(index, dataset, parts[index], views) for index in indices)
+    if workers == 0:
+        return (job.batch([job.fill(row) for row in range(len(job.samples))]) for job in jobs)
+    ahead = max(1, -(-2 * workers // chunk_size))  # the next chunk, or more if they are too small to go round
+    return _read_ahead(jobs, workers, ahead)
+
+
+class _Job:
+    """One chunk in the making: a buffer for each view, filled row by row from any thread."""
+
+    def __init__(self, index: int, dataset: Dataset, part: range, views: Sequence[View]) -> None:
+        self.index = index
+        self.samples: tuple[Sample, ...] = dataset.samples[part.start : part.stop]
+        self._source: Source = dataset.source
+        self._views = tuple(views)
+        self._buffers = tuple(torch.empty((len(part), 3, view.crop, view.crop), dtype=torch.uint8) for view in views)
+
+    def fill(self, row: int) -> Failure | None:
+        """Read one sample into its row of every buffer, or say why that failed."""
+        sample_id = self.samples[row].sample_id
+        try:
+            image = decode(self._source.read(sample_id))
+        except OSError as error:
+            return Failure(sample_id, f"cannot be read: {error.strerror or error}")
+        except DecodeError as error:
+            return Failure(sample_id, str(error))
+        for view, buffer in zip(self._views, self._buffers, strict=True):
+            # numpy copies on this thread alone; torch would start a team of OpenMP threads in each of ours
+            buffer[row].numpy()[...] = view(image).numpy()
+        return None
+
+    def batch(self, failures: Sequence[Failure | None]) -> Batch:
+        """Gather the filled rows. failures: what `fill` returned for each row."""
+        kept = [row for row, failure in enumerate(failures) if failure is None]
+        whole = len(kept) == len(failures)
+        return Batch(
+            index=self.index,
+            views=self._buffers if whole else tuple(buffer[kept] for buffer in self._buffers),
+            labels=torch.tensor([self.samples[row].label for row in kept], dtype=torch.int64),
+            sample_ids=tuple(self.samples[row].sample_id for row in kept),
+            failures=tuple(failure for failure in failures if failure is not None),
+        )
+
+
+def _read_ahead(jobs: Iterator[_Job], workers: int, ahead: int) -> Iterator[Batch]:
+    """Yield the jobs' batches in order, while threads work on up to `ahead` jobs beyond the one handed out."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    waiting: deque[tuple[_Job, list[Future[Failure | None]]]] = deque()
+    try:
+        for job in jobs:
+            waiting.append((job, [pool.submit(job.fill, row) for row in range(len(job.samples))]))
+            if len(waiting) > ahead:
+                yield _finish(*waiting.popleft())
+        while waiting:
+            yield _finish(*waiting.popleft())
+    finally:  # also when the caller stops early or is interrupted: drop what has not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _finish(job: _Job, rows: Sequence[Future[Failure | None]]) -> Batch:
+    return job.batch([row.result() for row in rows])

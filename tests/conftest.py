@@ -1,0 +1,45 @@
+"""Shared fixtures: a linear classifier with known answers, and photographs."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pytest
+import torch
+from torch import Tensor
+
+import datasets
+from robustness import models
+
+
+class Linear:
+    """A classifier [B,3,H,W] → [B,K] that is one matrix product, so that the best attack on it is known."""
+
+    def __init__(self, classes: int = 10, size: int = 8, seed: int = 0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.weight = torch.randn(classes, 3 * size * size, generator=generator)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        # float64 sums: one image's logits do not depend on its batch-mates
+        return ((images - 0.5).flatten(1).double()[:, None] * self.weight.double()).sum(-1).float()
+
+
+@pytest.fixture
+def linear() -> Linear:
+    return Linear()
+
+
+@pytest.fixture(scope="session")
+def bundled() -> models.Model:
+    """EfficientNet-Lite0 with its real weights."""
+    return models.resolve(models.BUNDLED)
+
+
+@pytest.fixture(scope="session")
+def photographs() -> datasets.Batch:
+    """The 20 bundled photographs as the bundled model wants them."""
+    view = datasets.View(256, 224, "bicubic")
+    return next(datasets.load(datasets.open_sample(), [view]))
