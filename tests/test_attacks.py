@@ -1,0 +1,163 @@
+"""Contracts that every attack keeps, and the attacks' own papers in closed form."""
+
+import inspect
+import warnings
+
+import pytest
+import torch
+from conftest import Linear
+from torch import Tensor
+from torch.nn import functional as F
+
+import datasets
+from robustness.attacks import ATTACKS, NORMS, Perturbed, attack_condition, build
+from robustness.attacks.gradients import cross_entropy_gradient
+from robustness.errors import UsageError
+from robustness.models import Model
+from robustness.seeds import generator
+
+every_attack = pytest.mark.parametrize("name", ATTACKS)
+every_norm = pytest.mark.parametrize("norm", NORMS)
+
+
+def images_and_labels(classifier: Linear, count: int = 6) -> tuple[Tensor, Tensor]:
+    images = 0.4 + 0.2 * torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    return images, classifier(images).argmax(1)
+
+
+def attack(name: str, classifier: Linear, images: Tensor, labels: Tensor, seed: int = 0, **params: object) -> Perturbed:
+    generators = [generator(seed, name, str(i)) for i in range(len(images))]
+    return build(attack_condition(name, **params))(classifier, images, labels, generators)  # type: ignore[arg-type]
+
+
+@every_attack
+@every_norm
+def test_contract(name: str, norm: str, linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    kept = images.clone(), labels.clone()
+    found = attack(name, linear, images, labels, norm=norm, eps="0.02")
+    assert torch.equal(images, kept[0])
+    assert torch.equal(labels, kept[1])
+    assert found.images.shape == images.shape
+    assert found.images.dtype == images.dtype
+    assert not found.images.requires_grad
+    assert found.images.min() >= 0
+    assert found.images.max() <= 1
+    assert NORMS[norm].distance(found.images - images).max() <= 0.02 + 1e-6
+    assert found.queries.shape == (len(images),)
+    assert (found.queries >= 1).all()
+    again = attack(name, linear, images, labels, norm=norm, eps="0.02")
+    assert torch.equal(found.images, again.images)
+
+
+@every_attack
+def test_an_image_does_not_depend_on_its_batch_mates(name: str, linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    condition = attack_condition(name, eps="0.01")
+    together = build(condition)(linear, images, labels, [generator(0, name, str(i)) for i in range(6)])
+    for i in range(6):
+        alone = build(condition)(linear, images[i : i + 1], labels[i : i + 1], [generator(0, name, str(i))])
+        assert torch.allclose(alone.images[0], together.images[i], atol=1e-6)
+        assert alone.queries[0] == together.queries[i]
+
+
+@every_attack
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_runs_on_the_device_of_the_images(name: str, linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    linear.weight = linear.weight.cuda()
+    found = attack(name, linear, images.cuda(), labels.cuda(), eps="0.02")
+    assert found.images.is_cuda
+
+
+def two_classes(classifier: Linear) -> Linear:
+    classifier.weight = classifier.weight[:2]
+    return classifier
+
+
+@every_attack
+@every_norm
+def test_a_linear_classifier_of_two_classes_is_attacked_as_well_as_can_be(name: str, norm: str, linear: Linear) -> None:
+    """The margin w·x falls by eps times the dual norm of w, and by no more, whatever the attack."""
+    classifier = two_classes(linear)
+    images, labels = images_and_labels(classifier)
+    difference = classifier.weight[0] - classifier.weight[1]
+    dual = {"linf": difference.abs().sum(), "l2": difference.norm()}[norm]
+    eps = {"linf": 0.0002, "l2": 0.002}[norm]  # too small to fool, so that the whole budget is spent
+
+    def margin(pixels: Tensor) -> Tensor:
+        return F.one_hot(labels, 2).mul(2).sub(1).mul(classifier(pixels)).sum(1)
+
+    found = attack(name, classifier, images, labels, norm=norm, eps=str(eps))
+    assert (margin(found.images) > 0).all()
+    assert torch.allclose(margin(images) - margin(found.images), eps * dual.expand(6), rtol=1e-3)
+
+
+def test_pgd_stops_at_the_first_success_and_counts_what_it_used(linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    easy, hard = (attack("pgd", linear, images, labels, eps=eps, steps=7) for eps in ("0.5", "0.0001"))
+    assert (linear(easy.images).argmax(1) != labels).all()
+    assert (easy.queries <= 7).all()
+    assert easy.queries.sum() < hard.queries.sum() == 6 * 7
+
+
+def test_restarts_only_help(bundled: Model, photographs: datasets.Batch) -> None:
+    where = torch.tensor([0, 2, 5])
+    images, labels = photographs.views[0][where].float() / 255, photographs.labels[where]
+    survivors = []
+    for restarts in (1, 3):
+        condition = attack_condition("pgd", eps="0.1/255", steps=2, restarts=restarts)
+        found = build(condition)(bundled.classifier, images, labels, [generator(0, "pgd", str(i)) for i in where])
+        survivors.append(bundled.classifier(found.images).argmax(1) == labels)
+        assert (found.queries <= restarts * 3).all()
+    assert not (survivors[1] & ~survivors[0]).any()
+
+
+def test_the_gradient_is_of_each_image_alone(linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    logits, gradient = cross_entropy_gradient(linear, images, labels)
+    probabilities = logits.softmax(1) - F.one_hot(labels, 10)
+    assert torch.allclose(gradient.flatten(1), probabilities @ linear.weight, atol=1e-5)
+
+
+@pytest.mark.parametrize("eps", [0.5, 1.0, 4.0])
+def test_fgsm_leaves_the_same_survivors_as_foolbox(bundled: Model, photographs: datasets.Batch, eps: float) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import foolbox
+    images, labels = photographs.views[0].float() / 255, photographs.labels
+    module = bundled.classifier.module  # type: ignore[attr-defined]
+    theirs = foolbox.PyTorchModel(module, bounds=(0, 1), preprocessing={"mean": 0.5, "std": 0.5}, device="cpu")
+    _, _, fooled = foolbox.attacks.LinfFastGradientAttack()(theirs, images, labels, epsilons=eps / 255)
+    ours = attack("fgsm", bundled.classifier, images, labels, eps=f"{eps}/255")  # type: ignore[arg-type]
+    assert torch.equal(bundled.classifier(ours.images).argmax(1) != labels, fooled)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "sentence"),
+    [
+        ("fgsm", {"steps": 3}, "attack fgsm has no parameter steps; it has norm, eps"),
+        ("pgd", {"steps": 0}, "steps 0 of attack pgd is not at least 1"),
+        ("pgd", {"eps": "4"}, r"did you mean 4/255\?"),
+        ("pgd", {"step_size": "-1/255"}, "no length"),
+        ("pgd", {"norm": "l3"}, "unknown norm 'l3'"),
+        ("gpd", {}, r"unknown attack 'gpd'; did you mean pgd\?"),
+    ],
+)
+def test_parameters_that_make_no_sense(name: str, params: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        attack_condition(name, **params)  # type: ignore[arg-type]
+
+
+def test_keys_name_what_was_chosen() -> None:
+    assert attack_condition("fgsm").key == "fgsm(norm=linf,eps=4/255)"
+    assert attack_condition("pgd", eps=0.5 / 255, restarts=5).key == "pgd(norm=linf,eps=0.5/255,steps=40,restarts=5)"
+    assert attack_condition("pgd", step_size="1/255", norm="l2", eps="3").key.endswith("steps=40,step_size=0.00392157)")
+
+
+def test_attacks_take_an_attacks_arguments() -> None:
+    for entry in ATTACKS.values():
+        kinds = [p.kind.name for p in inspect.signature(entry).parameters.values()]
+        assert kinds[:4] == ["POSITIONAL_OR_KEYWORD"] * 4
+        assert set(kinds[4:]) == {"KEYWORD_ONLY"}
