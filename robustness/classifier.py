@@ -1,0 +1,79 @@
+"""A classifier is a function from pixels in [0, 1] to logits; all that is the model's own stays inside it.
+
+Attacks and corruptions therefore never meet a normalised image, the mistake that makes `eps=4/255` mean four
+different things in four repositories.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .errors import RunError
+
+Classifier = Callable[[Tensor], Tensor]  # float [B,3,H,W] in [0,1] → logits [B,K]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a model wants its pictures.
+
+    resize: length in pixels that the short side (both sides in mode "squash") is resized to before the centre crop to
+    input_size × input_size. mean, std: per channel, for pixels in [0, 1].
+    """
+
+    input_size: int
+    resize: int
+    interpolation: str
+    mode: Literal["center", "squash"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class ModuleClassifier:
+    """A torch module as a `Classifier`: frozen, in eval mode, with its normalisation and precision inside.
+
+    Parameters take no gradient; the input does, if the caller asks for one. Pictures of another size than the model's
+    are resized to it (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
+    Convolutions run in channels-last memory, 1.4 times as fast on CPUs; transformers do not notice.
+    """
+
+    def __init__(
+        self, module: nn.Module, preprocessing: Preprocessing, device: torch.device, precision: Precision
+    ) -> None:
+        self.module = module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        self.preprocessing = preprocessing
+        self.device = device
+        self.autocast = AUTOCAST.get(precision)
+        self.mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
+        self.std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float32 logits [B,K] for float images [B,3,H,W] in [0,1].
+
+        Raises RunError when the module answers with anything but one [B,K] tensor of finite numbers.
+        """
+        size = self.preprocessing.input_size
+        if images.shape[-2:] != (size, size):
+            mode = "bilinear" if self.preprocessing.interpolation == "bilinear" else "bicubic"
+            images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            logits = self.module((images - self.mean) / self.std)
+        return checked(logits, len(images))
+
+
+def checked(logits: object, batch: int) -> Tensor:
+    """Return `logits` as float32 [batch,K]; raise RunError when they are something else, or not finite."""
+    if not isinstance(logits, Tensor):
+        raise RunError(f"the model returns a {type(logits).__name__}; a classifier returns one tensor of logits")
+    if logits.ndim != 2 or len(logits) != batch:
+        raise RunError(f"the model returns shape {tuple(logits.shape)} for {batch} images; logits are [{batch}, K]")
+    if not bool(torch.isfinite(logits).all()):
+        raise RunError("the model returns logits that are not finite")
+    return logits.float()
