@@ -1,0 +1,154 @@
+"""Corruption errors: how often a classifier errs on corrupted images, plainly and in per cent of AlexNet's errors.
+
+Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4. With E_s the top-1 error at severity s and A_s AlexNet's:
+
+    CE            100 * sum_s E_s / sum_s A_s
+    relative CE   100 * mean_s (E_s - E_clean) / mean_s (A_s - A_clean); below 0 for who errs less than when clean
+    mean error    mean_s E_s
+
+mCE and relative mCE are means over the 15 standard corruptions and belong to suite `imagenet-c` alone. All of these are
+linear in per-image errors: one bootstrap over images serves them all, and mCE is exactly the mean of the CEs shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .alexnet import CLEAN_ERROR, EXTRA, SEVERITIES, STANDARD, SUMMED_ERRORS
+from .error_counts import ErrorCounts, count_errors
+from .evaluation import Evaluation, Row
+from .score import FRACTION, PERCENT_OF_ALEXNET, Score, join_notes, unmeasured
+from .statistics import bootstrap_means, bootstrap_score
+
+STANDARD_SUITE = "imagenet-c"
+MEMBERS = {STANDARD_SUITE: STANDARD, "imagenet-c-extra": EXTRA}
+OVERALL = {"ce": "mce", "relative_ce": "relative_mce", "mean_error": "mean_error"}
+_CLEAN = "clean"
+
+
+def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
+    """Mean top-1 error of each corruption, a fraction. summed: as for `ce`."""
+    return summed / len(SEVERITIES)
+
+
+def ce(summed: pd.DataFrame) -> pd.DataFrame:
+    """CE of each corruption in per cent of AlexNet.
+
+    summed: top-1 error (fraction) summed over severities 1-5; a column for each corruption, named as in the AlexNet
+    table (KeyError otherwise), and any rows, e.g. one a resample.
+    """
+    return 100 * (summed / [SUMMED_ERRORS[name] for name in summed.columns])
+
+
+def relative_ce(summed: pd.DataFrame, clean: "pd.Series[float]") -> pd.DataFrame:
+    """Relative CE of each corruption in per cent of AlexNet.
+
+    summed: as for `ce`. clean: top-1 error (fraction) on the clean images, one a row of `summed`.
+    """
+    alexnet = np.array([SUMMED_ERRORS[name] for name in summed.columns]) / len(SEVERITIES)
+    return 100 * (mean_error(summed).sub(clean, axis=0) / (alexnet - CLEAN_ERROR))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One kind of corruption error.
+
+    figures: float64 [1 + resamples, corruptions], the data's own in row 0. gaps: corruption → why it has no column.
+    n, note: the images, and what to know of them.
+    """
+
+    metric: str
+    unit: str
+    figures: pd.DataFrame
+    gaps: dict[str, str]
+    n: int
+    note: str
+
+    def __contains__(self, corruption: str) -> bool:
+        return corruption in self.figures or corruption in self.gaps
+
+    def score(self, corruptions: Sequence[str], note: str = "") -> Score:
+        """Score the mean over `corruptions`; None when one of them is missing."""
+        reasons = {name: self.gaps[name] for name in corruptions if name in self.gaps}
+        if reasons:
+            return unmeasured(_join_reasons(reasons, corruptions), self.unit)
+        mean = self.figures[list(corruptions)].mean(axis=1).to_numpy()
+        return bootstrap_score(float(mean[0]), mean[1:], self.n, self.unit, join_notes(note, self.note))
+
+
+def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
+    """Yield the errors of each corruption over its severities, then those over all corruptions as condition `all`.
+
+    Corruptions that AlexNet has no figures for get a mean error alone.
+    """
+    records = evaluation.records[evaluation.records["severity"].notna()]
+    if records.empty:
+        return
+    expected = MEMBERS.get(evaluation.suite)
+    counted = count_errors(records, expected or ())
+    measures = list(_measure(evaluation, counted))
+    for corruption in counted.corruptions:
+        for measure in measures:
+            if corruption in measure:
+                yield Row(corruption, None, measure.metric, measure.score([corruption]))
+    members = expected or counted.corruptions
+    note = "" if expected else f"over the {len(members)} corruptions recorded"
+    for measure in measures:
+        if measure.unit != PERCENT_OF_ALEXNET or evaluation.suite == STANDARD_SUITE:
+            yield Row("all", None, OVERALL[measure.metric], measure.score(members, note))
+
+
+def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured]:
+    """Yield CE, relative CE and mean error."""
+    counts, gaps = counted.counts, counted.gaps
+    if counts.empty:
+        gaps = dict.fromkeys(counts.columns, "no sample has records under every condition") | gaps
+    paired, problem, pairing = _pair(counts, evaluation.clean)
+    relative = _resample(paired, evaluation)
+    plain = relative[counts.columns] if len(paired) == len(counts) else _resample(counts, evaluation)
+
+    known = [name for name in counts.columns if name in SUMMED_ERRORS]
+    known_gaps = {name: gap for name, gap in gaps.items() if name in SUMMED_ERRORS}
+    n, note = len(counts), counted.note
+    yield _Measured("ce", PERCENT_OF_ALEXNET, ce(plain[known]), known_gaps, n, note)
+    clean_gaps = dict.fromkeys(known, problem) if problem else {}
+    figures = relative_ce(relative[known], relative[_CLEAN])
+    note = join_notes(note, pairing)
+    yield _Measured("relative_ce", PERCENT_OF_ALEXNET, figures, clean_gaps | known_gaps, len(paired), note)
+    yield _Measured("mean_error", FRACTION, mean_error(plain), gaps, n, counted.note)
+
+
+def _pair(counts: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+    """Add the clean error of the same images as a last column; returns it with a reason for failure and a note."""
+    if clean["dataset"].nunique() > 1:
+        nothing = counts.iloc[:0].assign(**{_CLEAN: 0.0})
+        return nothing, "the model has clean records of suite imagenet on several other data sets", ""
+    wrong = 1.0 - clean.set_index("sample_id")["correct"].rename(_CLEAN)
+    paired = counts.join(wrong, how="inner")
+    if clean.empty:
+        return paired, "the model has no clean records of suite imagenet", ""
+    if paired.empty:
+        return paired, "the clean records of suite imagenet are of other samples", ""
+    partly = len(paired) < len(counts)
+    return paired, "", f"{len(paired)} of {len(counts)} samples have a clean record" if partly else ""
+
+
+def _resample(values: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
+    """Means over images [1 + resamples, columns]: of the data itself in row 0; no rows without images."""
+    if values.empty:
+        return values
+    array = values.to_numpy(dtype=np.float64)
+    resampled = bootstrap_means(array, evaluation.resamples, seed=evaluation.seed)
+    return pd.DataFrame(np.vstack([array.mean(axis=0), resampled]), columns=values.columns)
+
+
+def _join_reasons(reasons: dict[str, str], corruptions: Sequence[str]) -> str:
+    """Name what is missing: corruptions with the same reason together, and no names when it is the same for all."""
+    names: dict[str, list[str]] = {}
+    for corruption, reason in reasons.items():
+        names.setdefault(reason, []).append(corruption)
+    if names == {next(iter(names)): list(corruptions)}:
+        return next(iter(names))
+    return "; ".join(f"{', '.join(group)}: {reason}" for reason, group in names.items())
