@@ -1,0 +1,111 @@
+"""The report as sections of words and tables, which each format renders in its own markup."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import plain
+from .limits import limits, warnings
+from .results import Results
+from .table import Table, accuracy_table, attack_table, severity_tables, summary, unmeasured_table
+from .verdict import verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the report; all texts are plain, without markup. code: a command to copy."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def document(results: Results) -> Document:
+    """Lay out the report; sections and tables without content are left out."""
+    sections = (
+        Section("Verdict", paragraphs=verdict(results)),
+        Section("Summary", tables=_filled(summary(results))),
+        Section("Accuracy", tables=_filled(accuracy_table(results))),
+        Section("Corruptions", tables=tuple(severity_tables(results).values())),
+        Section("Attacks", tables=_filled(attack_table(results))),
+        Section("Not measured", tables=_filled(unmeasured_table(results))),
+        Section("Data and protocol", tables=_data_tables(results.header["identity"])),
+        Section("Provenance", tables=_provenance_tables(results.header)),
+        Section("How to reproduce", paragraphs=(_reproduction(results.header),), code=results.header["command"]),
+        Section("What limits these figures", items=limits(results)),
+    )
+    kept = (section for section in sections if section.paragraphs or section.items or section.tables)
+    return Document(f"Robustness report: {results.header['name']}", warnings(results), tuple(kept))
+
+
+def _filled(table: Table) -> tuple[Table, ...]:
+    return (table,) if table.rows else ()
+
+
+def _data_tables(identity: Mapping[str, Any]) -> tuple[Table, ...]:
+    protocol = {
+        "suites": identity["suites"],
+        "samples of each data set at most": identity.get("limit") or "all",
+        "JPEG quality 85 after a corruption": identity.get("jpeg"),
+        "precision": identity["precision"],
+        "seed": identity["seed"],
+    }
+    columns = {"dataset": "data set", "layout": "layout", "count": "images", "classes": "classes", "sha256": "SHA-256"}
+    models = [{"model": model["name"], **model.get("preprocessing", {})} for model in identity["models"]]
+    preprocessing = dict.fromkeys(name for model in models for name in model)
+    return (
+        _records("Data, with the hash of sample names and sizes.", columns, identity["data"]),
+        _records("Preprocessing of each model.", {name: name.replace("_", " ") for name in preprocessing}, models),
+        _pairs("Protocol.", protocol),
+    )
+
+
+def _provenance_tables(header: Mapping[str, Any]) -> tuple[Table, ...]:
+    columns = {
+        "name": "model",
+        "spec": "given as",
+        "architecture": "architecture",
+        "source": "source of the weights",
+        "random_weights": "random weights",
+        "parameters": "parameters",
+        "weights_sha256": "SHA-256 of the weights",
+    }
+    run = {"program version": header["version"], "started": header["start"], "ended": header.get("end")}
+    return (
+        _records("Models.", columns, header["identity"]["models"]),
+        _pairs("Run and environment.", run | header["environment"]),
+    )
+
+
+def _reproduction(header: Mapping[str, Any]) -> str:
+    return (
+        f"With version {header['version']} of this program, the same weights and the same data (the hashes are above), "
+        "this command gives the same figures, those of gradient attacks up to float rounding:"
+    )
+
+
+def _records(caption: str, columns: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> Table:
+    """A table of `records`, one a row; columns: key → heading."""
+    rows = tuple(tuple(plain(record.get(key)) for key in columns) for record in records)
+    return Table(caption, tuple(columns.values()), rows, text_columns=len(columns))
+
+
+def _pairs(caption: str, values: Mapping[str, Any]) -> Table:
+    """A table of names and values; a mapping among the values gets a row for each of its entries."""
+    flat = {
+        name if inner is None else f"{name}, {inner}": entry
+        for name, value in values.items()
+        for inner, entry in (value.items() if isinstance(value, dict) else ((None, value),))
+    }
+    return Table(caption, ("what", "value"), tuple((name, plain(value)) for name, value in flat.items()), 2)

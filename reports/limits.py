@@ -1,0 +1,52 @@
+"""What a reader must know before using a figure: warnings that stand on top, and what limits the rest."""
+
+from collections.abc import Iterator
+
+from .results import Results
+
+_INTERVALS = (
+    "Intervals are 95 % intervals over the choice of images: Wilson's for rates, the percentile bootstrap over images "
+    "for corruption errors. They do not cover the training of a model or the random draws of corruptions and attacks."
+)
+_ATTACKS = (
+    "Robust accuracy is an upper bound: it holds for the attacks that were run, and a stronger or an adaptive attack "
+    "can only lower it. Whether the attacker's budget fits a real threat is not for these figures to say."
+)
+_MCE = "mCE and relative mCE are normalised by AlexNet's published errors on ImageNet-C."
+
+
+def warnings(results: Results) -> tuple[str, ...]:
+    """What stands at the top of every report: the run's own notes, and what its header shows to be amiss."""
+    return tuple(dict.fromkeys(_warnings(results)))
+
+
+def _warnings(results: Results) -> Iterator[str]:
+    header = results.header
+    yield from header["notes"]
+    done, expected = header.get("records_done"), header.get("records_expected")
+    if done is not None and expected is not None and done < expected:
+        yield f"The run is not complete: {done} of {expected} records are done."
+    if failures := header.get("failures"):
+        yield f"{failures} samples could not be read and are missing from the figures; failures.csv lists them."
+
+
+def limits(results: Results) -> tuple[str, ...]:
+    """What limits the figures, as sentences."""
+    return (*_general(results), *_remarks(results))
+
+
+def _general(results: Results) -> Iterator[str]:
+    yield _INTERVALS
+    metrics = {row.metric for row in results.measurements if row.value is not None}
+    if metrics & {"mce", "relative_mce", "ce", "relative_ce"}:
+        yield _MCE
+    if metrics & {"robust_accuracy", "attack_success_rate"}:
+        yield _ATTACKS
+    if (limit := results.header["identity"].get("limit")) is not None:
+        yield f"Only the first {limit} samples of each data set were used."
+
+
+def _remarks(results: Results) -> Iterator[str]:
+    """The notes on measured figures, once for each suite."""
+    noted = ((row.suite, row.note) for row in results.measurements if row.note and row.value is not None)
+    yield from (f"{suite}: {note.rstrip('.')}." for suite, note in dict.fromkeys(noted))

@@ -1,0 +1,54 @@
+"""The report as GitHub-flavoured Markdown: `report.md`."""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from .document import Section, document
+from .results import Results
+from .table import Table
+
+# Underscores inside words are no emphasis, and brackets alone no link: names and intervals stay readable.
+_SPECIAL = re.compile(r"[\\`*|~#$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def render(results: Results) -> dict[str, str]:
+    """Render `report.md`."""
+    content = document(results)
+    blocks = [f"# {escape(content.title)}"]
+    blocks += [f"> **Warning:** {escape(warning)}" for warning in content.warnings]
+    blocks += [block for section in content.sections for block in _section(section)]
+    return {"report.md": "\n\n".join(blocks) + "\n"}
+
+
+def escape(text: str) -> str:
+    """Make `text` stand for itself, in one line, in a paragraph as well as in a table's cell."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split())).translate(_ENTITIES)
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {escape(section.title)}"
+    yield from map(escape, section.paragraphs)
+    if section.items:
+        yield "\n".join(f"- {escape(item)}" for item in section.items)
+    for table in section.tables:
+        yield escape(table.caption)
+        yield _table(table)
+    if section.code:
+        yield fence(section.code)
+
+
+def _table(table: Table) -> str:
+    cells = pd.DataFrame([[escape(cell) for cell in row] for row in table.rows])
+    alignment = ["left"] * table.text_columns + ["right"] * (len(table.columns) - table.text_columns)
+    headers = [escape(column) for column in table.columns]
+    return str(cells.to_markdown(index=False, headers=headers, disable_numparse=True, colalign=alignment))
+
+
+def fence(code: str) -> str:
+    """Set `code` in a fence longer than any run of backticks in it."""
+    longest = max(map(len, re.findall(r"`+", code)), default=0)
+    bars = "`" * max(3, longest + 1)
+    return f"{bars}sh\n{code}\n{bars}"

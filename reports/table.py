@@ -1,0 +1,182 @@
+"""Pivots scores into the tables that people read; cells are plain text, each format adds its own markup."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from .cells import NOT_MEASURED, bare, figure, number
+from .results import Measurement, Results
+
+SEVERITIES = (1, 2, 3, 4, 5)
+METRIC_NAMES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "ce": "CE",
+    "mce": "mCE",
+    "relative_ce": "relative CE",
+    "relative_mce": "relative mCE",
+    "mean_error": "mean error",
+    "robust_accuracy": "robust accuracy",
+    "attack_success_rate": "attack success rate",
+}
+# What every summary shows, measured or not: (suite, condition, metric) → its column.
+CORE = {
+    ("imagenet", "clean", "top1"): "top-1",
+    ("imagenet", "clean", "top5"): "top-5",
+    ("imagenet-c", "all", "mce"): "mCE",
+    ("imagenet-c", "all", "relative_mce"): "relative mCE",
+    ("imagenet-c", "all", "mean_error"): "mean corruption error",
+}
+OVERALL = "all"  # the condition of figures over all corruptions
+AGGREGATES = {"mean_error": "mean_error", "ce": "mce", "relative_ce": "relative_mce"}  # of one corruption → of all
+_DETAILS = ("error", "top5", "ce", "relative_ce")
+
+Subject = tuple[str, str, str, str]  # suite, data set, condition, metric
+Key = tuple[str, str, str, str, str]  # model, and a subject
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for people.
+
+    rows: as many cells each as `columns`; the first is the row's heading. text_columns: how many of the first columns
+    hold words; the rest hold numbers. shades: (row, column) → a fraction in [0, 1], for the cells of a heat map.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    text_columns: int = 1
+    shades: dict[tuple[int, int], float] = field(default_factory=dict)
+
+
+def summary(results: Results) -> Table:
+    """One row per model: accuracy and corruption errors, then every other suite and attack."""
+    rows = _without_severity(results)
+    subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row))
+    columns = list(_summary_columns(subjects))
+    cells = tuple(
+        (model, *(figure(rows.get((model, *subject))) if subject else NOT_MEASURED for _, subject in columns))
+        for model in results.models
+    )
+    caption = "95 % intervals in brackets. mCE and relative mCE: AlexNet = 100, lower is better. –: not measured."
+    return Table(caption, ("model", *(label for label, _ in columns)), cells)
+
+
+def accuracy_table(results: Results) -> Table:
+    """One row per model and condition that has no severities and is no attack, with the number of images."""
+    rows = _without_severity(results)
+    cells = tuple(
+        (*key[:4], figure(row), figure(rows.get((*key[:4], "top5"))), str(row.n))
+        for key, row in rows.items()
+        if row.metric == "top1"
+    )
+    columns = ("model", "suite", "data set", "condition", "top-1", "top-5", "n")
+    return Table("Accuracy, with 95 % intervals in brackets.", columns, cells, text_columns=4)
+
+
+def severity_tables(results: Results) -> dict[tuple[str, str, str], Table]:
+    """The severity tables of all that has severities, by model, suite and data set."""
+    measured = (row for row in results.measurements if row.severity is not None)
+    keys = dict.fromkeys((row.model, row.suite, row.dataset) for row in measured)
+    return {key: severity_table(results, *key) for key in keys}
+
+
+def severity_table(results: Results, model: str, suite: str, dataset: str) -> Table:
+    """One model's top-1 errors, corruption × severity, with the mean and the CEs of each corruption."""
+    evaluation = (model, suite, dataset)
+    measured = [row for row in results.measurements if (row.model, row.suite, row.dataset) == evaluation]
+    rows = {(row.condition, row.severity, row.metric): row for row in measured}
+    corruptions = [row.condition for row in measured if row.metric == "mean_error" and row.condition != OVERALL]
+    singles = [metric for metric in AGGREGATES if any((name, None, metric) in rows for name in corruptions)]
+
+    cells: list[tuple[str, ...]] = []
+    shades: dict[tuple[int, int], float] = {}
+    for index, corruption in enumerate(corruptions):
+        errors = [rows.get((corruption, severity, "error")) for severity in SEVERITIES]
+        shades |= {(index, 1 + place): row.value for place, row in enumerate(errors) if row and row.value is not None}
+        figures = (figure(rows.get((corruption, None, metric))) for metric in singles)
+        cells.append((corruption, *map(bare, errors), *figures))
+    totals = (figure(rows.get((OVERALL, None, AGGREGATES[metric]))) for metric in singles)
+    cells.append((OVERALL, *("" for _ in SEVERITIES), *totals))
+
+    caption = f"Top-1 error of {model} on {suite} ({dataset}) in %, by severity; 95 % intervals in brackets."
+    names = [METRIC_NAMES[metric] for metric in singles]
+    return Table(caption, ("corruption", *map(str, SEVERITIES), *names), tuple(cells), shades=shades)
+
+
+def attack_table(results: Results) -> Table:
+    """One row per model and attack: clean and robust accuracy, success rate, and the number of images."""
+    rows = _without_severity(results)
+    cells = tuple(
+        (
+            *(key[place] for place in (0, 2, 3)),
+            _clean_accuracy(row, rows.get((*key[:4], "attack_success_rate"))),
+            figure(row),
+            figure(rows.get((*key[:4], "attack_success_rate"))),
+            str(row.n),
+        )
+        for key, row in rows.items()
+        if row.metric == "robust_accuracy"
+    )
+    columns = ("model", "data set", "attack", "clean accuracy", "robust accuracy", "attack success rate", "n")
+    caption = (
+        "Robust: right when clean and under attack, of all n images. Success: fooled, of those right when clean. "
+        "95 % intervals in brackets."
+    )
+    return Table(caption, columns, cells, text_columns=3)
+
+
+def unmeasured_table(results: Results) -> Table:
+    """What has no value, with the reason; corruptions that lack the same figure for the same reason share a row."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in results.measurements:
+        if row.value is None:
+            key = (row.model, row.suite, METRIC_NAMES.get(row.metric, row.metric), row.note)
+            groups.setdefault(key, []).append(row.condition)
+    cells = tuple(
+        (model, suite, metric, ", ".join(dict.fromkeys(conditions)), reason)
+        for (model, suite, metric, reason), conditions in groups.items()
+    )
+    columns = ("model", "suite", "figure", "conditions", "reason")
+    return Table("Figures that could not be measured.", columns, cells, text_columns=5)
+
+
+def _without_severity(results: Results) -> dict[Key, Measurement]:
+    """Index the figures that span severities or have none."""
+    measured = (row for row in results.measurements if row.severity is None)
+    return {(row.model, row.suite, row.dataset, row.condition, row.metric): row for row in measured}
+
+
+def _is_headline(row: Measurement) -> bool:
+    """Tell what a summary shows: no parts of a figure that it shows as well."""
+    if (row.suite, row.condition, row.metric) in CORE:
+        return True
+    return row.metric not in _DETAILS and (row.metric != "mean_error" or row.condition == OVERALL)
+
+
+def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject | None]]:
+    """Name the columns of the summary: the core ones first, on every data set that has them, then the others."""
+    core = {subject: CORE.get((subject[0], *subject[2:]), "") for subject in subjects}
+    for name in CORE.values():
+        matches = [subject for subject in subjects if core[subject] == name]
+        yield from ((name if len(matches) == 1 else f"{name} ({subject[1]})", subject) for subject in matches)
+        if not matches:
+            yield name, None
+    others = [(_label(subject), subject) for subject in subjects if not core[subject]]
+    times = Counter(label for label, _ in others)
+    for label, subject in others:
+        yield label if times[label] == 1 else f"{label} ({subject[0]}, {subject[1]})", subject
+
+
+def _label(subject: Subject) -> str:
+    suite, _, condition, metric = subject
+    where = suite if condition in ("clean", OVERALL) else condition
+    return f"{METRIC_NAMES.get(metric, metric)}, {where}"
+
+
+def _clean_accuracy(robust: Measurement, success: Measurement | None) -> str:
+    """Read it off the two rates: one counts the images, the other those right when clean."""
+    if robust.value is None or success is None:
+        return NOT_MEASURED
+    return f"{number(success.n / robust.n, robust.unit)} ({success.n} of {robust.n})"

@@ -1,0 +1,58 @@
+"""The summary for a terminal: figures down, models across, within 100 columns."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from .limits import warnings
+from .results import Results
+from .table import summary
+
+WIDTH = 100
+_GAP = "  "
+_LABEL_WIDTH = 44
+_CELL_WIDTH = 26
+
+Column = list[list[str]]  # cells, each of them lines
+
+
+def render(results: Results) -> str:
+    """Render the summary below the warnings, with as many models side by side as fit; ends with a line break."""
+    table = summary(results)
+    labels = [_wrap(label, _LABEL_WIDTH) for label in ("", *table.columns[1:])]
+    columns = [[_wrap(cell, _CELL_WIDTH) for cell in row] for row in table.rows]
+    lines = [line for warning in warnings(results) for line in _wrap(f"Warning: {warning}", WIDTH)]
+    for block in _blocks(columns, WIDTH - _width(labels)):
+        lines += ["", *_lines(labels, block)]
+    return "\n".join([*lines, "", *_wrap(table.caption, WIDTH)]).lstrip("\n") + "\n"
+
+
+def _wrap(content: str, width: int) -> list[str]:
+    """Break into lines; what a terminal would not print, or would obey, becomes a question mark."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in content)
+    return textwrap.wrap(printable, width, subsequent_indent=_GAP) or [""]
+
+
+def _width(column: Column) -> int:
+    return max(len(line) for cell in column for line in cell)
+
+
+def _blocks(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
+    """Deal the columns into blocks that fit into `room` letters, at least one column each."""
+    block: list[Column] = []
+    for column in columns:
+        if block and sum(len(_GAP) + _width(one) for one in (*block, column)) > room:
+            yield block
+            block = []
+        block.append(column)
+    if block:
+        yield block
+
+
+def _lines(labels: Column, block: Sequence[Column]) -> Iterator[str]:
+    """Write one block; a row is as high as its highest cell."""
+    widths = [_width(column) for column in block]
+    for label, *cells in zip(labels, *block, strict=True):
+        for left, *lines in zip_longest(label, *cells, fillvalue=""):
+            right = (line.rjust(width) for line, width in zip(lines, widths, strict=True))
+            yield _GAP.join((left.ljust(_width(labels)), *right)).rstrip()

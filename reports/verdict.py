@@ -1,0 +1,94 @@
+"""What the figures say, in words: a paragraph for each model, and one that sets the models side by side."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from .cells import figure
+from .results import Measurement, Results
+from .table import OVERALL
+
+# What models are ranked by: (suite, condition, metric) → how it is called, and whether more is better.
+_RANKED = {
+    ("imagenet", "clean", "top1"): ("top-1 accuracy, highest first", True),
+    ("imagenet-c", OVERALL, "mce"): ("mCE, lowest first", False),
+}
+
+
+def verdict(results: Results) -> tuple[str, ...]:
+    """Write the paragraphs: plain text, every figure with its interval."""
+    own = {model: [row for row in results.measurements if row.model == model] for model in results.models}
+    return (*(_paragraph(model, rows) for model, rows in own.items()), *_comparison(results.measurements))
+
+
+def _paragraph(model: str, rows: Sequence[Measurement]) -> str:
+    sentences = [*_clean(rows), *_corruptions(rows), *_attacks(rows)]
+    return f"Model {model}: {' '.join(sentences) or 'nothing was measured.'}"
+
+
+def _clean(rows: Sequence[Measurement]) -> Iterator[str]:
+    """Say how it does on clean images; a figure that an attack's suite repeats is said once, as suite imagenet's."""
+    seen = set()
+    for row in sorted(rows, key=lambda row: row.suite != "imagenet"):
+        figures = (row.dataset, row.value, row.n)
+        if (row.condition, row.metric) == ("clean", "top1") and row.value is not None and figures not in seen:
+            seen.add(figures)
+            yield f"On the {row.n} clean images of {row.suite} it is right for {figure(row)}."
+
+
+def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:
+    """Say how it stands the corruptions of each suite, and which it stands best and worst."""
+    for overall in rows:
+        if (overall.condition, overall.metric) != (OVERALL, "mean_error"):
+            continue
+        if overall.value is None:
+            yield f"Its mean error on {overall.suite} could not be measured ({overall.note})."
+            continue
+        suite = [row for row in rows if (row.suite, row.dataset) == (overall.suite, overall.dataset)]
+        single = [row for row in suite if row.metric == "mean_error" and row.condition != OVERALL]
+        ranked = sorted((row for row in single if row.value is not None), key=lambda row: row.value or 0.0)
+        yield (
+            f"Under the {len(ranked)} corruptions of {overall.suite} it errs on {figure(overall)} of the images, "
+            f"most under {ranked[-1].condition} ({figure(ranked[-1])}), "
+            f"least under {ranked[0].condition} ({figure(ranked[0])})."
+        )
+        names = {"mce": "mCE", "relative_mce": "relative mCE"}
+        figures = [
+            f"{names[row.metric]} is {figure(row)}" for row in suite if row.metric in names and row.value is not None
+        ]
+        if figures:
+            yield f"Its {' and its '.join(figures)} (AlexNet = 100)."
+
+
+def _attacks(rows: Sequence[Measurement]) -> Iterator[str]:
+    """Name the attack, or the worst case over several, that leaves the least."""
+    robust = [row for row in rows if row.metric == "robust_accuracy" and row.value is not None]
+    if not robust:
+        return
+    least = min(robust, key=lambda row: row.value or 0.0)
+    fooled = [row for row in rows if row.metric == "attack_success_rate" and row.condition == least.condition]
+    success = f"; it fools {figure(fooled[0])} of those that are right when clean" if fooled and fooled[0].n else ""
+    strongest = "" if len(robust) == 1 else ", the strongest of the attacks and worst cases tried"
+    yield f"Under {least.condition}{strongest}, {figure(least)} of {least.n} images stay right{success}."
+
+
+def _comparison(rows: Sequence[Measurement]) -> Iterator[str]:
+    """Rank the models, and say where neighbours are too close to be ranked by their intervals."""
+    for subject, (title, more_is_better) in _RANKED.items():
+        same = [row for row in rows if (row.suite, row.condition, row.metric) == subject and row.value is not None]
+        for dataset in dict.fromkeys(row.dataset for row in same):
+            group = [row for row in same if row.dataset == dataset]
+            if len(group) > 1:
+                ranked = sorted(group, key=lambda row: row.value or 0.0, reverse=more_is_better)
+                yield f"By {title}: {', '.join(f'{row.model} {figure(row)}' for row in ranked)}.{_caution(ranked)}"
+
+
+def _caution(ranked: Sequence[Measurement]) -> str:
+    close = [f"{one.model} from {two.model}" for one, two in pairwise(ranked) if not _apart(one, two)]
+    return f" The intervals do not separate {', nor '.join(close)}." if close else ""
+
+
+def _apart(one: Measurement, two: Measurement) -> bool:
+    """Tell whether two intervals exist and do not meet."""
+    if one.low is None or one.high is None or two.low is None or two.high is None:
+        return False
+    return one.high < two.low or two.high < one.low
