@@ -43,3 +43,9 @@ CLEAN = Condition("clean", "clean")
 def corruption(name: str, severity: int) -> Condition:
     """Describe `name` at `severity` (1-5)."""
     return Condition("corruption", name, (("severity", severity),))
+
+
+def parse(key: str) -> tuple[str, dict[str, str]]:
+    """Take a condition's key apart: `pgd(norm=linf,eps=4/255)` → ("pgd", {"norm": "linf", "eps": "4/255"})."""
+    name, _, inner = key.removesuffix(")").partition("(")
+    return name, dict(pair.split("=", 1) for pair in inner.split(",") if pair)

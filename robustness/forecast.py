@@ -1,0 +1,69 @@
+"""What a run will do and about how long it will take, before it does it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .condition import Condition
+from .evaluation import Settings, Subject
+from .plan import Group
+
+BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
+
+
+def describe(
+    groups: Sequence[Group],
+    subjects: Sequence[Subject],
+    counts: Mapping[str, int],
+    settings: Settings,
+    header: Mapping[str, Any],
+) -> str:
+    """Write the plan: data, models, conditions, samples, forward passes and an estimate of the time.
+
+    counts: images of each data set, by the name that groups use. header: of `header.header`. Times each model once.
+    """
+    lines = [f"note: {note}" for note in header["notes"]]
+    for data in header["identity"]["data"]:
+        path = header["environment"]["paths"][data["dataset"]]
+        lines.append(f"data: {data['dataset']}, {data['count']:,} images, {data['layout']}, {path}")
+    lines += [f"model: {m['name']}, {m['source']}" for m in header["identity"]["models"]]
+    passes = 0
+    for group in groups:
+        images = counts[group.dataset]
+        cost = images * sum(passes_of(condition) for condition in group.conditions)
+        passes += cost
+        lines.append(
+            f"suite: {group.suite}, {len(group.conditions)} conditions × {images:,} images, "
+            f"at most {cost:,} forward passes a model"
+        )
+    seconds = passes * sum(seconds_per_image(subject, settings) for subject in subjects)
+    lines.append(f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes")
+    lines.append(f"time: about {_duration(seconds)} at most on {header['environment']['device']}")
+    return "\n".join(lines)
+
+
+def passes_of(condition: Condition) -> int:
+    """Count the forward passes that one image costs at most; a backward pass counts as two."""
+    if condition.kind != "attack":
+        return 1
+    params = dict(condition.params)
+    return int(params.get("steps", 1)) * int(params.get("restarts", 1)) * (1 + BACKWARD) + 1
+
+
+def seconds_per_image(subject: Subject, settings: Settings, size: int = 224) -> float:
+    """Time a forward pass: the second of two, divided by the batch."""
+    images = torch.full((settings.batch_size, 3, size, size), 0.5, device=settings.device)
+    with torch.inference_mode():
+        subject.classifier(images)
+        start = time.perf_counter()
+        subject.classifier(images).cpu()  # waits for the device
+    return (time.perf_counter() - start) / settings.batch_size
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} seconds"

@@ -1,0 +1,89 @@
+"""What a run says of itself: `run.json`, and the notes that stand at the top of every report."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from .evaluation import Settings
+from .models import Model
+from .options import Options
+from .plan import Group
+
+VERSION = "0.1.0"
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
+
+
+def header(
+    command: str,
+    models: Sequence[Model],
+    data: Mapping[str, Mapping[str, Any]],
+    groups: Sequence[Group],
+    options: Options,
+    environment: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Gather the header of a run that is about to start.
+
+    data: by the name that groups use; each says its dataset (name), count, classes and the hash of its ids, sizes and
+    labels. "identity" is all that a number depends on: two runs with the same identity have the same records.
+    """
+    conditions = {group.suite: [condition.key for condition in group.conditions] for group in groups}
+    per_image = sum(data[group.dataset]["count"] * len(group.conditions) for group in groups)
+    return {
+        "command": command,
+        "version": VERSION,
+        "start": now(),
+        "end": None,
+        "records_expected": len(models) * per_image,
+        "notes": notes(models, data, groups, options),
+        "identity": {
+            "version": VERSION,
+            "seed": options.seed,
+            "limit": options.limit,
+            "precision": options.precision,
+            "jpeg": any(group.jpeg_quality for group in groups),
+            "models": [asdict(m.provenance) | {"preprocessing": asdict(m.preprocessing)} for m in models],
+            "data": list(data.values()),
+            "suites": list(conditions),
+            "conditions": conditions,
+        },
+        "environment": dict(environment),
+    }
+
+
+def environment(settings: Settings, workers: int, paths: Mapping[str, str]) -> dict[str, Any]:
+    """Describe what the run computes on and where its data lies, by name; none of it may change a verdict."""
+    cuda = settings.device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(settings.device) if cuda else f"cpu, {torch.get_num_threads()} threads",
+        "batch_size": settings.batch_size,
+        "workers": workers,
+        "generators": "torch CPU (Mersenne Twister), one a sample and condition",
+        "platform": platform.platform(),
+        "paths": dict(paths),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+    }
+
+
+def notes(
+    models: Sequence[Model], data: Mapping[str, Mapping[str, Any]], groups: Sequence[Group], options: Options
+) -> list[str]:
+    """Say what keeps the figures from being compared with others'."""
+    untrained = [model.provenance.spec for model in models if model.provenance.random_weights]
+    counts = " and ".join(str(described["count"]) for described in data.values())
+    in_memory = any(group.view == "imagenet-c" and group.jpeg_quality is None for group in groups)
+    return [
+        *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),
+        *([f"This is a sample of {counts} images: not comparable with published numbers."] if options.sample else []),
+        *([f"Limited to {counts} images: not comparable with published numbers."] if options.limit else []),
+        *(["Corruptions in memory, without JPEG: not comparable with the published archives."] if in_memory else []),
+    ]
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

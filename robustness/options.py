@@ -1,0 +1,108 @@
+"""The flags of the command as one typed object; code that wants what the command does fills the same object."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter, Token
+
+from .classifier import Precision
+from .plan import AttackFlags
+
+MODEL = Group.create_ordered("Model")
+DATA = Group.create_ordered("Suites and data")
+ATTACK = Group.create_ordered("Attacks")
+COMPUTING = Group.create_ordered("Computing")
+RESULTS = Group.create_ordered("Results")
+LISTS = Group.create_ordered("Lists")
+
+
+def _split(_type: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Read `a,b` and repeated flags alike."""
+    return tuple(part.strip() for token in tokens for part in str(token.value).split(",") if part.strip())
+
+
+Repeated = Annotated[tuple[str, ...], Parameter(negative="", n_tokens=1, accepts_keys=False)]
+Listed = Annotated[tuple[str, ...], Parameter(negative="", n_tokens=1, converter=_split, accepts_keys=False)]
+Switch = Parameter(negative="")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Everything that a run can be asked for; the defaults ask for the demo."""
+
+    model: Annotated[Repeated, Parameter(group=MODEL)] = ()
+    """A model to evaluate; repeat it to compare. pit_s and sisters, any timm name, efficientnet_lite0 (bundled)."""
+    checkpoint: Annotated[Path | None, Parameter(group=MODEL)] = None
+    """Weights for the one --model given: .pth, .pt or .safetensors, loaded strictly."""
+    random_weights: Annotated[bool, Switch, Parameter(group=MODEL)] = False
+    """Run without trained weights; stamped on every output."""
+
+    suite: Annotated[Listed, Parameter(group=DATA)] = ()
+    """A benchmark to run (--list-suites); repeat it for several, or `all`."""
+    data: Annotated[Path | None, Parameter(group=DATA)] = None
+    """The data for the suites given: a folder."""
+    data_root: Annotated[Path | None, Parameter(group=DATA, env_var="ROBUSTNESS_DATA")] = None
+    """Where all data sets live, found by their usual names."""
+    sample: Annotated[bool, Switch, Parameter(group=DATA)] = False
+    """Use the 20 bundled photographs."""
+    limit: Annotated[int | None, Parameter(group=DATA)] = None
+    """Only the first N samples of a fixed order that mixes classes."""
+    jpeg: Annotated[bool, Parameter(group=DATA)] = True
+    """Store corrupted images as JPEG of quality 85, as the published ImageNet-C did, or keep them in memory."""
+
+    attack: Annotated[Listed, Parameter(group=ATTACK)] = ()
+    """An attack to run (--list-attacks); repeat it for several."""
+    norm: Annotated[str | None, Parameter(group=ATTACK)] = None
+    """linf (default) or l2."""
+    eps: Annotated[Listed, Parameter(group=ATTACK)] = ()
+    """Radii, pixels in [0, 1]: 4/255, or 1/255,2/255,4/255 for a curve."""
+    steps: Annotated[int | None, Parameter(group=ATTACK)] = None
+    """Steps of an iterative attack (pgd: 40)."""
+    step_size: Annotated[str | None, Parameter(group=ATTACK)] = None
+    """Length of a step (pgd: eps/4)."""
+    restarts: Annotated[int | None, Parameter(group=ATTACK)] = None
+    """Random restarts (pgd: 1)."""
+
+    device: Annotated[str, Parameter(group=COMPUTING)] = "auto"
+    """auto, cpu, cuda or cuda:1."""
+    precision: Annotated[Precision, Parameter(group=COMPUTING)] = "fp32"
+    """Arithmetic of the model; verdicts are compared with fp32 in mind."""
+    batch_size: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
+    """Images a forward pass; changes the speed and nothing else."""
+    workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
+    """Processes that decode images."""
+
+    out: Annotated[Path, Parameter(group=RESULTS)] = Path("results")
+    """Where runs are kept."""
+    name: Annotated[str | None, Parameter(group=RESULTS)] = None
+    """The run's folder below --out; a run that is there resumes. Default: the same command's run, or a new one."""
+    fresh: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
+    """Start over instead of resuming."""
+    formats: Annotated[Listed, Parameter(group=RESULTS)] = ("csv", "markdown", "html")
+    """Reports to write, of csv, markdown, html, json."""
+    seed: Annotated[int, Parameter(group=RESULTS)] = 0
+    """Of everything random."""
+    max_failures: Annotated[int, Parameter(group=RESULTS)] = 0
+    """Unreadable samples that are accepted before the exit code is 1."""
+    dry_run: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
+    """Print the plan and stop."""
+    config: Annotated[Path | None, Parameter(group=RESULTS)] = None
+    """A YAML file with these names; the command line overrides it."""
+
+    list_models: Annotated[bool, Switch, Parameter(group=LISTS)] = False
+    list_suites: Annotated[bool, Switch, Parameter(group=LISTS)] = False
+    list_attacks: Annotated[bool, Switch, Parameter(group=LISTS)] = False
+    list_corruptions: Annotated[bool, Switch, Parameter(group=LISTS)] = False
+
+    @property
+    def attack_flags(self) -> AttackFlags:
+        """The flags that shape attacks."""
+        return AttackFlags(self.norm, self.eps, self.steps, self.step_size, self.restarts)
+
+    @property
+    def chooses_nothing(self) -> bool:
+        """Whether the run is the demo: no model, suite, attack or data was asked for."""
+        return not (self.model or self.suite or self.attack or self.data or self.sample or self.checkpoint)

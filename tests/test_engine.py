@@ -1,0 +1,196 @@
+"""The loop: what is recorded depends on model, data, condition and seed alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import Linear
+from torch import Tensor
+
+from robustness import engine
+from robustness.attacks import ATTACKS, Perturbed
+from robustness.condition import CLEAN, Condition, corruption
+from robustness.corruptions import corrupt
+from robustness.errors import RunError
+from robustness.evaluation import Settings, Subject
+from robustness.plan import Group
+from robustness.records import SCHEMA
+from robustness.store import Store
+
+CONDITIONS = (
+    corruption("gaussian_noise", 1),
+    corruption("gaussian_noise", 5),
+    corruption("shot_noise", 3),
+    corruption("contrast", 2),
+)
+PGD = Condition("attack", "pgd", (("norm", "linf"), ("eps", "1/255"), ("steps", 3)))
+GROUPS = (
+    Group("imagenet", "d", "model", (CLEAN,)),
+    Group("imagenet-c", "d", "imagenet-c", CONDITIONS, jpeg_quality=85),
+    Group("adversarial", "d", "model", (PGD,)),
+)
+SIZE = 32
+CHUNK = 6
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_chunks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CHUNK_SIZE", CHUNK)
+        yield
+
+
+@dataclass
+class Failure:
+    sample_id: str
+    reason: str
+
+
+@dataclass
+class Batch:
+    index: int
+    views: tuple[Tensor, ...]
+    labels: Tensor
+    sample_ids: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def batches(count: int = 10, chunk: int = CHUNK) -> list[Batch]:
+    images = torch.randint(0, 256, (count, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    labels = Linear(size=SIZE)(images / 255).argmax(1)
+    labels[0] = (labels[0] + 1) % 10
+    return [
+        Batch(
+            i,
+            (images[r], images[r].flip(-1)),
+            labels[r],
+            tuple(f"n/{k}.JPEG" for k in range(r.start, min(r.stop, count))),
+        )
+        for i, r in enumerate(slice(start, start + chunk) for start in range(0, count, chunk))
+    ]
+
+
+def subjects() -> list[Subject]:
+    return [Subject(f"m{seed}", Linear(size=SIZE, seed=seed), {"imagenet-c": 1, "model": 0}) for seed in (0, 1)]
+
+
+def record(folder: Path, batch_size: int = 4, stop_after: int | None = None) -> pd.DataFrame:
+    store = Store(folder, {"identity": {}, "start": "", "end": None})
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if stop_after is not None and done > stop_after:
+            raise KeyboardInterrupt
+
+    wanted = engine.missing(GROUPS, 10, store)
+    settings = Settings(0, torch.device("cpu"), batch_size)
+    engine.run((b for b in batches() if b.index in wanted), "data", GROUPS, subjects(), store, settings, advance)
+    return store.records().to_pandas()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return record(tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_a_row_per_model_condition_and_sample(undisturbed: pd.DataFrame) -> None:
+    assert list(undisturbed.columns) == SCHEMA.names
+    assert len(undisturbed) == 2 * 6 * 10
+    keys = ["model", "suite", "condition", "severity", "sample_id"]
+    assert not undisturbed.duplicated(keys).any()
+    assert set(undisturbed["condition"]) == {"clean", "gaussian_noise", "shot_noise", "contrast", PGD.key}
+    assert undisturbed["severity"].notna().eq(undisturbed["suite"] == "imagenet-c").all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_the_batch_size_changes_nothing(tmp_path: Path, undisturbed: pd.DataFrame, batch_size: int) -> None:
+    pd.testing.assert_frame_equal(record(tmp_path, batch_size), undisturbed, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stop_after", [0, 15, 40, 90, 119])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
+    tmp_path: Path, undisturbed: pd.DataFrame, stop_after: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        record(tmp_path, stop_after=stop_after)
+    pd.testing.assert_frame_equal(record(tmp_path), undisturbed)
+
+
+def test_a_finished_run_has_nothing_missing(tmp_path: Path) -> None:
+    record(tmp_path)
+    assert engine.missing(GROUPS, 10, Store(tmp_path, {"identity": {}, "start": "", "end": None})) == []
+
+
+def test_clean_and_attacked_rows_agree(undisturbed: pd.DataFrame) -> None:
+    rows = undisturbed.set_index(["model", "sample_id"]).sort_index()
+    clean, attacked = rows[rows["condition"] == "clean"], rows[rows["condition"] == PGD.key]
+    assert (attacked["clean_correct"] == clean["correct"]).all()
+    wrong = attacked[~clean["correct"]]
+    assert len(wrong) > 0
+    assert wrong["success"].isna().all()
+    assert (wrong[["linf", "l2", "queries"]] == 0).all().all()
+    assert (wrong["pred"] == clean.loc[wrong.index, "pred"]).all()
+    tried = attacked[clean["correct"]]
+    assert (tried["success"] == (tried["pred"] != tried["label"])).all()
+    assert tried["success"].any()
+    assert tried["linf"].between(0, 1 / 255 + 1e-6).all()
+    assert (tried["queries"] >= 1).all()
+
+
+def test_models_share_a_corruption_and_see_the_protocols_view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[Tensor] = []
+
+    def spy(images: Tensor, name: str, severity: int, generators: list[torch.Generator]) -> Tensor:
+        seen.append(images)
+        return corrupt(images, name, severity, generators)
+
+    monkeypatch.setattr("robustness.evaluation.corrupt", spy)
+    record(tmp_path, batch_size=6)
+    assert len(seen) == 2 * len(CONDITIONS)
+    assert torch.equal(seen[0], batches()[0].views[1])
+
+
+def test_unreadable_samples_are_written_down(tmp_path: Path) -> None:
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    empty = torch.empty(0, 3, SIZE, SIZE, dtype=torch.uint8)
+    batch = Batch(0, (empty, empty), torch.empty(0, dtype=torch.int64), (), (Failure("n/1.JPEG", "truncated"),))
+    settings = Settings(0, torch.device("cpu"), 4)
+    engine.run([batch], "data", GROUPS, subjects(), store, settings, lambda _count: None)
+    assert store.failures().to_pylist() == [{"dataset": "data", "sample_id": "n/1.JPEG", "reason": "truncated"}]
+    assert store.records().num_rows == 0
+    assert engine.missing(GROUPS, 1, store) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda images: images + 0.5, r"left the pixel range|beyond eps"),
+        (lambda images: (images + 0.02).clamp(0, 1), r"went 0\.02.* far in linf, beyond eps"),
+        (lambda images: images * float("nan"), "not finite"),
+    ],
+)
+def test_an_attack_that_breaks_its_contract_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, sentence: str
+) -> None:
+    def cheat(_classifier: object, images: Tensor, labels: Tensor, _generators: object, **_params: object) -> Perturbed:
+        return Perturbed(change(images), torch.ones_like(labels))  # type: ignore[operator]
+
+    monkeypatch.setitem(ATTACKS._entries, "pgd", cheat)
+    with pytest.raises(RunError, match=rf"adversarial, pgd\(.*n/0\.JPEG.*({sentence})"):
+        record(tmp_path)
+
+
+def test_a_model_that_misbehaves_names_condition_and_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: Linear, _images: Tensor) -> Tensor:
+        raise RunError("the model returns logits that are not finite")
+
+    prepared = batches()
+    monkeypatch.setattr("test_engine.batches", lambda: prepared)
+    monkeypatch.setattr(Linear, "__call__", broken)
+    with pytest.raises(RunError, match=r"imagenet, clean, n/0\.JPEG .*not finite"):
+        record(tmp_path)

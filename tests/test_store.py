@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+
+from robustness.condition import CLEAN
+from robustness.errors import RunError, UsageError
+from robustness.records import SCHEMA, judge, rows
+from robustness.store import FAILURE_SCHEMA, Store, discard, find_run, read_header
+
+HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-01", "end": None, "notes": ["a sample"]}
+
+
+def some_rows(count: int = 3) -> pa.Table:
+    labels = torch.arange(count)
+    verdict = judge(torch.eye(count, 7), labels)
+    return rows("m", "imagenet", "imagenet", CLEAN, [f"s{i}" for i in range(count)], labels, verdict)
+
+
+def test_what_is_appended_is_read_back_and_known(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run", HEADER)
+    assert store.records().equals(SCHEMA.empty_table())
+    store.append("imagenet.clean.000000", some_rows())
+    again = Store(tmp_path / "run", HEADER)
+    assert again.has("imagenet.clean.000000")
+    assert not again.has("imagenet.clean.000001")
+    assert again.records().equals(some_rows())
+
+
+def test_failures_are_kept_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    store.fail("imagenet.000000", FAILURE_SCHEMA.empty_table())
+    assert not list(tmp_path.glob("failures/*"))
+    failure = pa.Table.from_pylist([{"dataset": "d", "sample_id": "s", "reason": "r"}], schema=FAILURE_SCHEMA)
+    store.fail("imagenet.000000", failure)
+    store.fail("imagenet.000000", failure)  # the same batch again, after a resume
+    assert Store(tmp_path, HEADER).failures().equals(failure)
+    assert store.records().num_rows == 0
+
+
+def test_half_a_part_is_no_part(tmp_path: Path) -> None:
+    Store(tmp_path, HEADER).append("a.b.000000", some_rows())
+    whole = tmp_path / "records" / "a.b.000000.parquet"
+    whole.rename(whole.with_name(whole.name + ".tmp"))
+    again = Store(tmp_path, HEADER)
+    assert not again.has("a.b.000000")
+    assert not list((tmp_path / "records").iterdir())
+
+
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    store.append("a.b.000000", some_rows())
+    path = tmp_path / "records" / "a.b.000000.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(RunError, match=r"a\.b\.000000\.parquet is damaged.*delete it"):
+        store.records()
+
+
+def test_another_identity_is_refused_by_name_and_changes_nothing(tmp_path: Path) -> None:
+    Store(tmp_path, HEADER)
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(UsageError, match=r"other settings: seed \(seed: 0 then, 1 now\)"):
+        Store(tmp_path, {**HEADER, "identity": {"seed": 1, "models": [{"name": "m"}]}})
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_the_environment_may_differ_and_the_beginning_is_kept(tmp_path: Path) -> None:
+    Store(tmp_path, HEADER)
+    again = Store(tmp_path, {**HEADER, "start": "2027-01-01", "environment": {"device": "other"}})
+    assert again.header["start"] == "2026-01-01"
+    again.append("p", some_rows())
+    again.finish("2027-01-02")
+    found = read_header(tmp_path)
+    assert (found["end"], found["records_done"], found["failures"]) == ("2027-01-02", 3, 0)
+
+
+def test_the_same_commands_run_is_found(tmp_path: Path) -> None:
+    for name, start, seed in (("a", "1", 0), ("b", "3", 0), ("c", "2", 0), ("d", "4", 1)):
+        Store(tmp_path / name, {**HEADER, "start": start, "identity": {"seed": seed}})
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "run.json").write_text("{")
+    assert find_run(tmp_path, {"seed": 0}) == tmp_path / "b"
+    assert find_run(tmp_path, {"seed": 2}) is None
+    assert find_run(tmp_path / "nowhere", {"seed": 0}) is None
+
+
+def test_notes_travel_in_every_part(tmp_path: Path) -> None:
+    Store(tmp_path, HEADER).append("p", some_rows())
+    assert pa.parquet.read_schema(tmp_path / "records" / "p.parquet").metadata[b"notes"] == b"a sample"
+
+
+def test_starting_over_leaves_strangers_alone(tmp_path: Path) -> None:
+    Store(tmp_path / "run", HEADER).append("p", some_rows())
+    discard(tmp_path / "run")
+    assert not Store(tmp_path / "run", HEADER).has("p")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    with pytest.raises(UsageError, match="is not a run"):
+        discard(tmp_path / "photos")
+    assert (tmp_path / "photos" / "cat.jpg").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 99}', "{}"])
+def test_a_header_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunError, match=r"run\.json"):
+        Store(tmp_path, HEADER)
+    assert (tmp_path / "run.json").read_text() == content
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot write to .*file"):
+        Store(tmp_path / "file" / "run", HEADER)
+
+
+def test_a_full_disk_is_named_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path, HEADER)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("robustness.store.os.fsync", full)
+    with pytest.raises(RunError, match="No space left on device; what was finished is kept"):
+        store.append("p", some_rows())
+    assert not store.has("p")
+    monkeypatch.undo()
+    assert Store(tmp_path, HEADER).records().num_rows == 0
+
+
+def test_the_header_is_json_that_people_can_read(tmp_path: Path) -> None:
+    Store(tmp_path, {**HEADER, "name": "Müller"})
+    text = (tmp_path / "run.json").read_text()
+    assert json.loads(text)["name"] == "Müller"
+    assert "Müller" in text
