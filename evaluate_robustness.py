@@ -1,0 +1,269 @@
+"""How robust is an ImageNet classifier, and how does it compare? The command that joins the packages.
+
+    python evaluate_robustness.py --model pit_s --suite imagenet-c
+
+flags → plan → models and data → run → scores → reports. `evaluate` does for code what the command does.
+"""
+
+import os
+
+# Waiting OpenMP threads burn the processor of a shared machine. It must be said before torch starts them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import timm
+from cyclopts import App
+from cyclopts.config import Yaml
+from yaml import YAMLError
+
+if __package__:  # installed below one root name
+    from . import datasets, pit, reports  # type: ignore
+    from .robustness import computing, engine, forecast, header, metrics, models, plan, progress, store  # type: ignore
+    from .robustness.attacks import ATTACKS, defaults  # type: ignore
+    from .robustness.corruptions import CORRUPTIONS  # type: ignore
+    from .robustness.errors import RunError, UsageError  # type: ignore
+    from .robustness.evaluation import Settings, Subject  # type: ignore
+    from .robustness.options import Options  # type: ignore
+    from .robustness.suites import SUITES  # type: ignore
+else:
+    import datasets
+    import pit
+    import reports
+    from robustness import computing, engine, forecast, header, metrics, models, plan, progress, store
+    from robustness.attacks import ATTACKS, defaults
+    from robustness.corruptions import CORRUPTIONS
+    from robustness.errors import RunError, UsageError
+    from robustness.evaluation import Settings, Subject
+    from robustness.options import Options
+    from robustness.suites import SUITES
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+PIT_MODELS = pit.__all__  # importing pit is what registers them in timm
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; arguments default to the command line's."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        options = parse(words)
+        return evaluate(options, shlex.join(["python", "evaluate_robustness.py", *words])) if options else DONE
+    except UsageError as error:
+        say(f"error: {error}")
+        return MISUSED
+    except (RunError, datasets.DataError, reports.ReportError, OSError) as error:
+        say(f"error: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        say("interrupted; what was finished is kept, the same command goes on from there")
+        return INTERRUPTED
+
+
+def parse(words: Sequence[str]) -> Options | None:
+    """Read the flags, and below them the file that --config names; None when a list or the help was printed instead.
+
+    Exits with 2 on a flag that does not exist or has a value of the wrong type. Raises UsageError for the file.
+    """
+    app = App(name="evaluate_robustness.py", help=__doc__, version=header.VERSION, help_format="plaintext")
+
+    @app.default
+    def run(options: Options = Options()) -> Options:  # noqa: B008 (frozen)
+        return options
+
+    options = app(words, result_action="return_value")
+    if options is not None and options.config is not None:
+        app.config = (Yaml(options.config, must_exist=True),)
+        try:
+            options = app(words, result_action="return_value")
+        except (OSError, YAMLError) as error:
+            raise UsageError(f"--config {options.config} cannot be read as YAML: {error}") from error
+    return options if options is None or not print_lists(options) else None
+
+
+def print_lists(options: Options) -> bool:
+    """Print the lists asked for; say whether there were any."""
+    lists = {
+        "list_models": lambda: [models.BUNDLED, *timm.list_models()],
+        "list_suites": lambda: [f"{name}: {suite.about} ({suite.source})" for name, suite in SUITES.items()],
+        "list_attacks": lambda: [f"{name}: {', '.join(defaults(name))}" for name in ATTACKS],
+        "list_corruptions": lambda: list(CORRUPTIONS),
+    }
+    wanted = [lines for flag, lines in lists.items() if getattr(options, flag)]
+    for lines in wanted:
+        print("\n".join(lines()))
+    return bool(wanted)
+
+
+def evaluate(options: Options, command: str) -> int:
+    """Plan, run and report; returns the exit code.
+
+    command: how to do it again, for the reports. Raises UsageError, RunError, DataError or ReportError with a sentence
+    for the user.
+    """
+    computing.keep_freed_memory()
+    job = prepare(demo(options) if options.chooses_nothing else options, command)
+    if job.options.dry_run:
+        counts = {name: len(dataset.samples) for name, dataset in job.data.items()}
+        print(forecast.describe(job.groups, job.subjects, counts, job.settings, job.header))
+        return DONE
+    run = execute(job)
+    print(report(job, run))
+    failures = run.failures().num_rows
+    if failures > job.options.max_failures:
+        say(f"error: {failures} images could not be read, see {run.folder / 'failures.csv'}")
+        return FAILED
+    return DONE
+
+
+def demo(options: Options) -> Options:
+    """Ask for the bundled model on the bundled photographs, corrupted and attacked."""
+    suite, attack, eps = ("imagenet-c",), ("fgsm", "pgd"), options.eps or ("1/255",)
+    return replace(options, model=(models.BUNDLED,), sample=True, suite=suite, attack=attack, eps=eps)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that is ready to start.
+
+    data: by the name that groups use. views: what images are prepared as; a subject's indices point into them.
+    """
+
+    options: Options
+    groups: tuple[plan.Group, ...]
+    subjects: tuple[Subject, ...]
+    data: dict[str, datasets.Dataset]
+    views: tuple[datasets.View, ...]
+    settings: Settings
+    workers: int
+    header: dict[str, Any]
+
+
+def prepare(options: Options, command: str) -> Job:
+    """Check everything that a run needs before it starts: names, data, weights, device."""
+    check(options)
+    groups = plan.plan(options.suite, options.attack, options.attack_flags, jpeg=options.jpeg)
+    settings, workers = computing.settings(options), computing.workers(options)
+    data = {name: open_data(name, options) for name in dict.fromkeys(group.dataset for group in groups)}
+    how = (options.checkpoint, options.random_weights, settings.device, options.precision)
+    found = [models.resolve(spec, *how) for spec in dict.fromkeys(options.model)]
+    views, subjects = views_and_subjects(found, {group.view for group in groups})
+    described = {
+        name: {"dataset": dataset.name, "layout": dataset.layout} | asdict(dataset.fingerprint())
+        for name, dataset in data.items()
+    }
+    environment = header.environment(settings, workers, {dataset.name: dataset.path for dataset in data.values()})
+    run_header = header.header(command, found, described, groups, options, environment)
+    return Job(options, groups, subjects, data, views, settings, workers, run_header)
+
+
+def check(options: Options) -> None:
+    """Raise UsageError for flags that contradict each other or ask for what there is not."""
+    if not options.model:
+        raise UsageError("--model is missing; --list-models shows what there is, no flags at all run the demo")
+    if not (options.suite or options.attack):
+        raise UsageError("--suite or --attack is missing; --list-suites and --list-attacks show what there is")
+    if options.checkpoint and len(options.model) != 1:
+        raise UsageError("--checkpoint needs exactly one --model")
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit {options.limit} is not at least 1")
+    if options.sample and options.data:
+        raise UsageError("--sample and --data exclude each other")
+    if options.name is not None and (Path(options.name).name != options.name or options.name.startswith(".")):
+        raise UsageError(f"--name {options.name!r} is not a plain folder name")
+    if unknown := set(options.formats) - set(reports.FORMATS):
+        raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(reports.FORMATS)}")
+
+
+def open_data(name: str, options: Options) -> datasets.Dataset:
+    """Open data set `name` from where the flags say it is; raises DataError when it is not there."""
+    if options.sample:
+        dataset = datasets.open_sample()
+    elif options.data:
+        dataset = datasets.open_dataset(name, options.data)
+    elif options.data_root and (found := datasets.find(name, options.data_root)):
+        dataset = datasets.open_dataset(name, found)
+    else:
+        where = f"not found in {options.data_root}" if options.data_root else "needed"
+        raise datasets.DataError(f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample")
+    return dataset.limited(options.limit) if options.limit else dataset
+
+
+def views_and_subjects(
+    found: Sequence[models.Model], kinds: set[str]
+) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
+    """Gather the views of an image that the models need for groups with views of these kinds, each once."""
+    wanted = [{"model": view_of(model.preprocessing), "imagenet-c": datasets.IMAGENET_C_VIEW} for model in found]
+    views = tuple(dict.fromkeys(view for by_kind in wanted for kind, view in by_kind.items() if kind in kinds))
+    subjects = tuple(
+        Subject(model.provenance.name, model.classifier, {kind: views.index(by_kind[kind]) for kind in kinds})
+        for model, by_kind in zip(found, wanted, strict=True)
+    )
+    return views, subjects
+
+
+def view_of(preprocessing: models.Preprocessing) -> datasets.View:
+    """Prepare images as a model states it."""
+    p = preprocessing
+    return datasets.View(p.resize, p.input_size, p.interpolation, p.mode)
+
+
+def execute(job: Job) -> store.Store:
+    """Do what is not done yet; returns the run's store with all of its records."""
+    run = open_store(job)
+    groups = {name: [group for group in job.groups if group.dataset == name] for name in job.data}
+    missing = {name: engine.missing(groups[name], len(dataset.samples), run) for name, dataset in job.data.items()}
+    if run.header["end"] and not any(missing.values()):
+        say(f"{run.folder} is complete: nothing to do")
+        return run
+    with progress.progress(job.header["records_expected"], run.records().num_rows) as advance:
+        for name, dataset in job.data.items():
+            how = {"chunk_size": engine.CHUNK_SIZE, "wanted": missing[name], "workers": job.workers}
+            batches = datasets.load(dataset, job.views, **how)
+            engine.run(batches, dataset.name, groups[name], job.subjects, run, job.settings, advance)
+    run.finish(header.now())
+    return run
+
+
+def open_store(job: Job) -> store.Store:
+    """Open the run that --name, or the same command, began, or begin one."""
+    out, name = job.options.out, job.options.name
+    earlier = out / name if name else store.find_run(out, job.header["identity"])
+    if job.options.fresh and name:
+        store.discard(out / name)
+    if earlier is None or (job.options.fresh and not name):
+        time = datetime.fromisoformat(job.header["start"]).strftime("%Y%m%d-%H%M%S")
+        parts = [*job.options.model, *(group.suite for group in job.groups[1:]), time]
+        earlier = out / re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join(parts))[-100:].strip("-.")
+    return store.Store(earlier, {"name": earlier.name} | job.header)
+
+
+def report(job: Job, run: store.Store) -> str:
+    """Fold the records into scores, write the reports, and return the table for standard output."""
+    notes = " ".join(run.header["notes"])
+    scores = metrics.fold(
+        run.records().to_pandas(),
+        seed=job.options.seed,
+        notes={group.suite: " ".join(filter(None, (group.note, notes))) for group in job.groups},
+    )
+    failures = run.failures()
+    if failures.num_rows:
+        failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
+    results = reports.Results(run.header, scores)
+    reports.write(results, run.folder, job.options.formats)
+    return reports.text(results)
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal; results alone go to standard output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

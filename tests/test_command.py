@@ -1,0 +1,333 @@
+"""The command as a user calls it: its exit codes, its files, and what it prints."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+import datasets
+import evaluate_robustness
+from robustness import hub
+
+ROOT = Path(evaluate_robustness.__file__).parent
+LITE = ("--model", "efficientnet_lite0")
+QUICK = (*LITE, "--sample", "--limit", "4", "--attack", "pgd", "--eps", "1/255", "--steps", "2")
+
+
+def call(*words: object, out: Path) -> int:
+    return evaluate_robustness.main([*map(str, words), "--out", str(out)])
+
+
+def only_run(out: Path) -> Path:
+    (run,) = (path.parent for path in out.glob("*/run.json"))
+    return run
+
+
+def records_of(run: Path) -> pd.DataFrame:
+    table = pq.read_table(run / "records")
+    keys = ["model", "suite", "condition", "severity", "sample_id"]
+    return table.to_pandas().sort_values(keys, ignore_index=True)
+
+
+def scores_of(run: Path) -> pd.DataFrame:
+    return pd.read_csv(run / "scores.csv")
+
+
+def test_attacks_on_the_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*LITE, "--sample", "--attack", "fgsm", "--eps", "1/255,4/255", out=tmp_path) == 0
+    scores = scores_of(only_run(tmp_path)).set_index(["condition", "metric"])
+    top1 = scores.loc[("clean", "top1")]
+    assert (top1["value"], top1["n"]) == (0.9, 20)
+    success = scores.loc[("fgsm(norm=linf,eps=1/255)", "attack_success_rate")]
+    assert (success["value"], success["n"]) == (pytest.approx(15 / 18), 18)
+    robust = scores.loc[("fgsm(norm=linf,eps=1/255)", "robust_accuracy")]
+    assert (robust["value"], robust["n"]) == (pytest.approx(3 / 20), 20)
+    assert robust["low"] < robust["value"] < robust["high"]
+    records = records_of(only_run(tmp_path))
+    attacked = records[records["suite"] == "adversarial"]
+    for eps in (1, 4):
+        reach = attacked.loc[attacked["condition"].str.contains(f"eps={eps}/255"), "linf"]
+        assert reach.max() == pytest.approx(eps / 255, abs=1e-6)
+    printed = capsys.readouterr()
+    assert "sample of 20 images" in printed.out
+    assert "83.3 %" in printed.out
+    assert "Traceback" not in printed.err
+
+
+def test_imagenet_c_leaves_every_file_and_a_second_call_finds_nothing_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*LITE, "--suite", "imagenet-c", "--sample", "--limit", "2", "--formats", "csv,markdown,html,json")
+    assert call(*words, out=tmp_path) == 0
+    run = only_run(tmp_path)
+    records = records_of(run)
+    corrupted = records[records["suite"] == "imagenet-c"]
+    assert corrupted.groupby(["condition", "severity"]).size().tolist() == [2] * 75
+    scores = scores_of(run)
+    assert set(scores["metric"]) >= {"top1", "top5", "error", "ce", "relative_ce", "mce", "relative_mce", "mean_error"}
+    assert (scores["metric"] == "ce").sum() == 15
+    mce = scores[scores["metric"] == "mce"].iloc[0]
+    assert mce["low"] <= mce["value"] <= mce["high"]
+    assert "JPEG quality 85" in mce["note"]
+    assert {"report.md", "report.html", "scores.csv", "run.json"} <= {path.name for path in run.iterdir()}
+    header = json.loads((run / "run.json").read_text())
+    assert header["records_done"] == header["records_expected"] == 76 * 2
+    parts = {path: path.stat().st_mtime_ns for path in run.glob("records/*")}
+    assert call(*words, out=tmp_path) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in run.glob("records/*")} == parts
+
+
+def test_batch_size_and_workers_change_nothing(tmp_path: Path) -> None:
+    words = (*LITE, "--suite", "imagenet-c-extra", "--sample", "--limit", "6", "--formats", "csv")
+    assert call(*words, "--batch-size", 1, "--workers", 0, out=tmp_path / "a") == 0
+    assert call(*words, "--batch-size", 16, "--workers", 2, out=tmp_path / "b") == 0
+    one, many = (records_of(only_run(tmp_path / name)) for name in "ab")
+    pd.testing.assert_frame_equal(one.drop(columns="confidence"), many.drop(columns="confidence"))
+    pd.testing.assert_series_equal(one["confidence"], many["confidence"], rtol=0, atol=1e-5)
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    words = (*QUICK, "--formats", "csv")
+    assert call(*words, "--name", "a", out=tmp_path) == 0
+    assert call(*words, "--seed", 1, "--name", "b", out=tmp_path) == 0
+    assert not records_of(tmp_path / "a")["l2"].equals(records_of(tmp_path / "b")["l2"])
+
+
+def test_models_are_compared_in_one_run_and_random_weights_are_stamped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = ("--model", "pit_ti", "--model", "resnet18", "--random-weights")
+    assert call(*models, "--suite", "imagenet", "--sample", "--limit", 2, out=tmp_path) == 0
+    run = only_run(tmp_path)
+    assert set(records_of(run)["model"]) == {"pit_ti (random weights)", "resnet18 (random weights)"}
+    printed = capsys.readouterr().out
+    for text in (printed, (run / "report.md").read_text(), (run / "report.html").read_text()):
+        assert "RANDOM WEIGHTS" in text
+    assert scores_of(run)["note"].str.contains("RANDOM WEIGHTS").all()
+    metadata = pq.read_schema(next(run.glob("records/*.parquet"))).metadata
+    assert b"RANDOM WEIGHTS" in metadata[b"notes"]
+
+
+def test_no_trained_weights_and_no_network_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "reachable", lambda: False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert call("--model", "pit_s", "--suite", "imagenet-c", "--sample", out=tmp_path / "out") == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 3
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--model", "pit_sx", "--suite", "imagenet", "--sample"), "unknown model 'pit_sx'; did you mean"),
+        ((*LITE, "--suite", "imagenet-d", "--sample"), "unknown suite 'imagenet-d'; did you mean"),
+        ((*LITE, "--attack", "pgb", "--sample"), "unknown attack 'pgb'; did you mean pgd"),
+        ((*LITE, "--attack", "pgd", "--eps", "4", "--sample"), "did you mean 4/255"),
+        ((*LITE, "--sample"), "--suite or --attack is missing"),
+        (("--suite", "imagenet", "--sample"), "--model is missing"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--limit", "0"), "--limit 0"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--batch-size", "0"), "--batch-size 0"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--device", "tpu"), "--device tpu"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--formats", "pdf"), "unknown format pdf"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--name", "../x"), "--name '../x'"),
+        ((*LITE, "--suite", "imagenet", "--sample", "--data", "."), "exclude each other"),
+        ((*LITE, "--model", "pit_ti", "--suite", "imagenet", "--checkpoint", "x", "--sample"), "exactly one --model"),
+        ((*LITE, "--config", "nowhere.yaml"), "cannot be read as YAML"),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    assert call(*words, out=tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.startswith("error: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_that_do_not_exist_are_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        call("--modle", "pit_s", out=tmp_path)
+    assert stop.value.code == 2
+    assert "Did you mean --model" in capsys.readouterr().err
+
+
+def test_a_run_of_that_name_with_other_settings_is_refused_and_fresh_starts_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*QUICK, "--name", "mine", out=tmp_path) == 0
+    before = records_of(tmp_path / "mine")
+    assert call(*QUICK, "--seed", 7, "--name", "mine", out=tmp_path) == 2
+    assert "other settings: seed" in capsys.readouterr().err
+    assert records_of(tmp_path / "mine").equals(before)
+    assert call(*QUICK, "--seed", 7, "--name", "mine", "--fresh", out=tmp_path) == 0
+    assert json.loads((tmp_path / "mine" / "run.json").read_text())["identity"]["seed"] == 7
+
+
+def test_a_checkpoint_of_another_model_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"conv.weight": torch.ones(1)}, tmp_path / "other.pth")
+    words = ("--model", "pit_ti", "--checkpoint", tmp_path / "other.pth", "--suite", "imagenet", "--sample")
+    assert call(*words, out=tmp_path / "out") == 1
+    assert "other.pth does not fit" in capsys.readouterr().err
+
+
+def sample_tree(folder: Path) -> Path:
+    """Lay out four of the sample photographs as ImageNet's class folders."""
+    dataset = datasets.open_sample()
+    for sample in dataset.samples[:4]:
+        target = folder / "val" / datasets.WNIDS[sample.label] / f"{Path(sample.sample_id).stem}.JPEG"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(dataset.source.read(sample.sample_id))
+    return folder
+
+
+def test_ones_own_data_by_folder_and_by_root(tmp_path: Path) -> None:
+    tree = sample_tree(tmp_path / "root" / "imagenet")
+    words = (*LITE, "--suite", "imagenet", "--formats", "csv", "--name", "run")
+    assert call(*words, "--data", tree, out=tmp_path / "a") == 0
+    assert call(*words, "--data-root", tmp_path / "root", out=tmp_path / "b") == 0
+    one, other = (records_of(tmp_path / name / "run") for name in "ab")
+    pd.testing.assert_frame_equal(one, other)
+    assert one["sample_id"].str.match(r"n\d{8}/imagenet_\d\d_\d+\.JPEG").all()
+
+
+def test_unreadable_images_are_named_counted_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = sample_tree(tmp_path / "data")
+    good, *_ = sorted((tree / "val").glob("*/*.JPEG"))
+    (good.parent / "cut.JPEG").write_bytes(good.read_bytes()[:2000])
+    Image.new("I;16", (64, 64)).save(good.parent / "deep.png")
+    Image.new("RGB", (1, 1)).save(good.parent / "dot.png")
+    Image.new("CMYK", (64, 64)).save(good.parent / "print.jpg")
+    words = (*LITE, "--suite", "imagenet", "--data", tree, "--formats", "csv,markdown", "--name", "run")
+    assert call(*words, out=tmp_path) == 1
+    assert "3 images could not be read" in capsys.readouterr().err
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv")
+    assert {Path(name).name for name in failures["sample_id"]} == {"cut.JPEG", "deep.png", "dot.png"}
+    assert failures["reason"].str.len().gt(5).all()
+    assert len(records_of(tmp_path / "run")) == 5  # four photographs and the CMYK one
+    assert call(*words, "--max-failures", 3, out=tmp_path) == 0
+
+
+@pytest.mark.parametrize("kind", ["absent", "empty", "no classes"])
+def test_a_folder_that_is_not_imagenet_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    data = tmp_path / "data"
+    if kind != "absent":
+        data.mkdir()
+    if kind == "no classes":
+        (data / "cat").mkdir()
+        Image.new("RGB", (64, 64)).save(data / "cat" / "1.png")
+    assert call(*LITE, "--suite", "imagenet", "--data", data, out=tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(data) in error
+
+
+def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*LITE, "--suite", "imagenet-c", "--attack", "pgd", "--sample", "--dry-run", out=tmp_path / "out") == 0
+    printed = capsys.readouterr().out
+    for part in ("imagenet-c, 75 conditions × 20 images", "1,540 records", "time: about", "foolbox"):
+        assert part in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "line"),
+    [("models", "pit_b_distilled"), ("suites", "imagenet-c:"), ("attacks", "pgd:"), ("corruptions", "fog")],
+)
+def test_lists(flag: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_robustness.main([f"--list-{flag}"]) == 0
+    assert any(printed.startswith(line) for printed in capsys.readouterr().out.splitlines())
+
+
+def test_a_config_file_has_the_same_names_and_the_command_line_overrides_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("model: efficientnet_lite0\nsuite: imagenet\nsample: true\nbatch-size: 2\nlimit: 9\n")
+    assert call("--config", config, "--limit", 3, "--dry_run", out=tmp_path) == 0
+    assert "3 images" in capsys.readouterr().out
+
+
+def start(*words: object, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "evaluate_robustness.py", *map(str, words), "--out", str(out)]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, how: signal.Signals, code: int) -> None:
+    words = (*LITE, "--suite", "imagenet-c-extra", "--sample", "--limit", "5", "--formats", "csv")
+    process = start(*words, out=tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("*/records/imagenet-c-extra.*.parquet")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in error
+    if how == signal.SIGINT:
+        assert "the same command goes on" in error
+    run = only_run(tmp_path / "killed")
+    kept = {path.name: path.stat().st_mtime_ns for path in run.glob("records/*.parquet")}
+    assert call(*words, out=tmp_path / "killed") == 0
+    assert {name: (run / "records" / name).stat().st_mtime_ns for name in kept} == kept
+    assert call(*words, out=tmp_path / "whole") == 0
+    pd.testing.assert_frame_equal(records_of(run), records_of(only_run(tmp_path / "whole")))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_right_to_write_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert call(*QUICK, out=tmp_path / "closed") == 1
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_no_room_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert call(*QUICK, out=tmp_path / "file") == 1
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_the_demo_asks_for_the_bundled_model_and_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("--dry-run", out=tmp_path) == 0
+    printed = capsys.readouterr().out
+    for part in ("sample of 20 images", "efficientnet_lite0", "imagenet-c, 75 conditions", "adversarial, 2 conditions"):
+        assert part in printed
+
+
+def test_it_runs_from_the_shell(tmp_path: Path) -> None:
+    process = start(*QUICK, out=tmp_path)
+    printed, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert printed.splitlines()[-1].strip() or printed.strip()
+    assert "robust accuracy" in printed
+    shutil.rmtree(tmp_path)
+
+
+def test_a_part_that_was_deleted_is_done_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*QUICK, "--name", "run", out=tmp_path) == 0
+    before = records_of(tmp_path / "run")
+    next((tmp_path / "run" / "records").glob("adversarial.*")).unlink()
+    assert call(*QUICK, "--name", "run", out=tmp_path) == 0
+    assert "nothing to do" not in capsys.readouterr().err
+    pd.testing.assert_frame_equal(records_of(tmp_path / "run"), before)
