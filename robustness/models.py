@@ -123,11 +123,11 @@ def _pretrained(spec: str) -> tuple[nn.Module, str]:
     except (OSError, RuntimeError, ValueError) as error:
         tried = timm.get_pretrained_cfg(spec) if timm.is_model(spec.partition(".")[0]) else None
         where = f"hub repository {tried.hf_hub_id}" if tried is not None and tried.hf_hub_id else spec
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().partition(". ")[0].partition("\n")[0] or type(error).__name__
         raise RunError(
             f"no trained weights for {spec}: {where} and the hub's cache were tried ({reason})\n"
-            "give a file with --checkpoint, or fetch once with a network and keep the cache (HF_HOME); mirrors: "
-            "HF_ENDPOINT, without a network: HF_HUB_OFFLINE=1\n"
+            "give a file with --checkpoint, or fetch once with a network and keep the cache (HF_HOME; HF_ENDPOINT for "
+            "a mirror, HF_HUB_OFFLINE=1 without a network)\n"
             "or run with --random-weights, which is stamped on every output"
         ) from error
     cfg = vars(module)["pretrained_cfg"]

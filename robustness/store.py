@@ -39,10 +39,9 @@ class Store:
         self.folder = folder
         self.header: dict[str, Any] = {"schema": SCHEMA_VERSION, **header}
         try:
-            for part_folder in (RECORDS, FAILURES):
-                (folder / part_folder).mkdir(parents=True, exist_ok=True)
-                for leftover in (folder / part_folder).glob("*.tmp"):
-                    leftover.unlink()
+            (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+            for leftover in folder.glob("*/*.tmp"):
+                leftover.unlink()
             if (folder / HEADER).exists():
                 earlier = read_header(folder)
                 _refuse_differences(folder, earlier["identity"], self.header["identity"])
@@ -89,6 +88,7 @@ class Store:
         pq.write_table(table.replace_schema_metadata({"notes": notes}), sink, compression="zstd")
         path = self.folder / kind / f"{part}{SUFFIX}"
         try:
+            path.parent.mkdir(exist_ok=True)
             write_whole(path, sink.getvalue())
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror or error}; what was finished is kept") from error
