@@ -151,8 +151,10 @@ def prepare(options: Options, command: str) -> Job:
     groups = plan.plan(options.suite, options.attack, options.attack_flags, jpeg=options.jpeg)
     settings, workers = computing.settings(options), computing.workers(options)
     data = {name: open_data(name, options) for name in dict.fromkeys(group.dataset for group in groups)}
-    how = (options.checkpoint, options.random_weights, settings.device, options.precision)
+    weights = models.Weights(options.checkpoint, options.random_weights)
+    how = (weights, settings.device, options.precision)
     found = [models.resolve(spec, *how) for spec in dict.fromkeys(options.model)]
+    check_gradients(found, groups)
     views, subjects = views_and_subjects(found, {group.view for group in groups})
     described = {
         name: {"dataset": dataset.name, "layout": dataset.layout} | asdict(dataset.fingerprint())
@@ -179,6 +181,17 @@ def check(options: Options) -> None:
         raise UsageError(f"--name {options.name!r} is not a plain folder name")
     if unknown := set(options.formats) - set(reports.FORMATS):
         raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(reports.FORMATS)}")
+
+
+def check_gradients(found: Sequence[models.Model], groups: Sequence[plan.Group]) -> None:
+    """Raise UsageError when a model without gradients is to be attacked."""
+    attacks = [condition.name for group in groups for condition in group.conditions if condition.kind == "attack"]
+    blind = [model.provenance.spec for model in found if not model.differentiable]
+    if attacks and blind:
+        raise UsageError(
+            f"{', '.join(dict.fromkeys(attacks))} needs gradients, and {', '.join(blind)} gives none; "
+            "attack the network it was made from, or leave attacks out"
+        )
 
 
 def open_data(name: str, options: Options) -> datasets.Dataset:

@@ -19,7 +19,7 @@ METRIC_NAMES = {
     "robust_accuracy": "robust accuracy",
     "attack_success_rate": "attack success rate",
 }
-# What every summary shows, measured or not: (suite, condition, metric) → its column.
+# What a summary shows first: (suite, condition, metric) → its column.
 CORE = {
     ("imagenet", "clean", "top1"): "top-1",
     ("imagenet", "clean", "top5"): "top-5",
@@ -55,10 +55,7 @@ def summary(results: Results) -> Table:
     rows = _without_severity(results)
     subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row))
     columns = list(_summary_columns(subjects))
-    cells = tuple(
-        (model, *(figure(rows.get((model, *subject))) if subject else NOT_MEASURED for _, subject in columns))
-        for model in results.models
-    )
+    cells = tuple((model, *(figure(rows.get((model, *subject))) for _, subject in columns)) for model in results.models)
     caption = "95 % intervals in brackets. mCE and relative mCE: AlexNet = 100, lower is better. –: not measured."
     return Table(caption, ("model", *(label for label, _ in columns)), cells)
 
@@ -155,14 +152,12 @@ def _is_headline(row: Measurement) -> bool:
     return row.metric not in _DETAILS and (row.metric != "mean_error" or row.condition == OVERALL)
 
 
-def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject | None]]:
+def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject]]:
     """Name the columns of the summary: the core ones first, on every data set that has them, then the others."""
     core = {subject: CORE.get((subject[0], *subject[2:]), "") for subject in subjects}
     for name in CORE.values():
         matches = [subject for subject in subjects if core[subject] == name]
         yield from ((name if len(matches) == 1 else f"{name} ({subject[1]})", subject) for subject in matches)
-        if not matches:
-            yield name, None
     others = [(_label(subject), subject) for subject in subjects if not core[subject]]
     times = Counter(label for label, _ in others)
     for label, subject in others:

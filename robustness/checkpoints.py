@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .errors import RunError
 
 StateDict = Mapping[str, Tensor]
-WRAPPERS = ("model", "state_dict", "model_state_dict")
+WRAPPERS = ("state_dict_ema", "model_ema", "model", "state_dict", "model_state_dict")  # averaged weights first, as timm
 PREFIX = "module."
 NAMED = 10  # mismatching keys spelt out before the rest is only counted
 
@@ -35,7 +35,7 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def unwrap(content: object, path: Path) -> StateDict:
-    """Take the state dict out of `{"model": …}`, `{"state_dict": …}` and `module.` wrappings."""
+    """Take the state dict out of `{"model": …}`, `{"state_dict_ema": …}` and the like, and of `module.` prefixes."""
     for name in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]

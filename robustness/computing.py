@@ -22,9 +22,10 @@ def settings(options: Options) -> Settings:
     """
     device = _device(options.device)
     # torch lets convolutions use TF32 unless it is told not to; fp32 is to mean fp32
-    tf32 = options.precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
+    float32 = "tf32" if options.precision == "tf32" else "ieee"
+    torch.backends.cudnn.conv.fp32_precision = float32  # type: ignore[attr-defined]
+    torch.backends.cudnn.rnn.fp32_precision = float32  # type: ignore[attr-defined] # torch wants the two alike
+    torch.backends.cuda.matmul.fp32_precision = float32
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")

@@ -74,10 +74,15 @@ def notes(
 ) -> list[str]:
     """Say what keeps the figures from being compared with others'."""
     untrained = [model.provenance.spec for model in models if model.provenance.random_weights]
+    partial = [model.provenance for model in models if model.provenance.unanswered]
     counts = " and ".join(str(described["count"]) for described in data.values())
     in_memory = any(group.view == "imagenet-c" and group.jpeg_quality is None for group in groups)
     return [
         *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),
+        *(
+            f"{m.spec} knows {1000 - len(m.unanswered)} of the 1000 classes, the others count as wrong."
+            for m in partial
+        ),
         *([f"This is a sample of {counts} images: not comparable with published numbers."] if options.sample else []),
         *([f"Limited to {counts} images: not comparable with published numbers."] if options.limit else []),
         *(["Corruptions in memory, without JPEG: not comparable with the published archives."] if in_memory else []),

@@ -24,8 +24,9 @@ def network(width: int = 4, seed: int = 0) -> nn.Module:
         lambda state: {"model": state, "epoch": 3},
         lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}},
         lambda state: {f"module.{key}": value for key, value in state.items()},
+        lambda state: {"state_dict": network(seed=3).state_dict(), "state_dict_ema": state},
     ],
-    ids=["bare", "model", "state_dict of module.", "module."],
+    ids=["bare", "model", "state_dict of module.", "module.", "averaged beside the last"],
 )
 def test_every_wrapping_gives_the_same_numbers(tmp_path: Path, wrap: Callable[[dict], dict]) -> None:
     trained, fresh = network(seed=1), network(seed=2)

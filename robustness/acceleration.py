@@ -1,0 +1,98 @@
+"""A frozen network made as fast as the hardware allows, with the same logits.
+
+Measured on a two-core CPU with EfficientNet-Lite0 against timm's eager float32: channels-last memory 1.4 ×, batch norms
+folded as well 1.8 ×, bfloat16 as well 2.9 ×, compiled as well 3.2 × (benchmarks/forward.py).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from timm.layers.conv2d_same import Conv2dSame
+from torch import Tensor, nn
+
+from .errors import RunError
+from .folding import fold_batch_norms
+
+CASTABLE = (nn.Linear, nn.Conv2d, Conv2dSame)  # exact types, whose weights autocast casts at every call
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerated:
+    """A network and what was done to it: batch norms folded, layers whose weights were cast."""
+
+    module: nn.Module
+    memory_format: torch.memory_format
+    folded: int
+    cast: int
+
+
+def accelerate(
+    module: nn.Module, input_size: int, device: torch.device, autocast: torch.dtype | None, compiled: bool
+) -> Accelerated:
+    """Freeze `module` and make it fast on `device`. It is taken over and changed: its weights are no longer those loaded.
+
+    input_size: height and width of its images. autocast: the dtype that it is going to be called under, None for
+    float32. compiled: whether torch.compile is to translate it, which takes minutes at the first call of each batch
+    size and raises RunError where there is no compiler.
+    """
+    with torch.inference_mode(False):  # what is made here meets autograd later
+        module = module.eval().requires_grad_(False)
+        folded = fold_batch_norms(module)
+        memory_format = _memory_format(device, autocast)
+        module = module.to(device).to(memory_format=memory_format)
+        cast = 0
+        if autocast is not None:
+            probe = torch.zeros(2, 3, input_size, input_size, device=device)
+            cast = cast_weights(module, probe, autocast)
+    return Accelerated(Compiled(module) if compiled else module, memory_format, folded, cast)
+
+
+def cast_weights(module: nn.Module, images: Tensor, dtype: torch.dtype) -> int:
+    """Cast once the weights that autocast would cast at every call; returns of how many layers.
+
+    Autocast remembers the casts of trainable weights only. `images` [B,3,H,W] are classified once, to leave out layers
+    that run with autocast disabled, as heads kept in float32 do.
+    """
+    device = images.device.type
+    lowered: dict[nn.Module, bool] = {}
+
+    def note(layer: nn.Module, _inputs: object) -> None:
+        lowered[layer] = lowered.get(layer, True) and torch.is_autocast_enabled(device)
+
+    layers = [layer for layer in module.modules() if type(layer) in CASTABLE]
+    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    with torch.no_grad(), torch.autocast(device, dtype):
+        module(images)
+    for hook in hooks:
+        hook.remove()
+    chosen = [layer for layer, low in lowered.items() if low]
+    for layer in chosen:
+        for name, parameter in list(layer.named_parameters(recurse=False)):
+            setattr(layer, name, nn.Parameter(parameter.to(dtype), requires_grad=False))
+    return len(chosen)
+
+
+class Compiled(nn.Module):
+    """A network behind torch.compile; raises RunError when that cannot compile it."""
+
+    def __init__(self, module: nn.Module, backend: str = "inductor") -> None:
+        super().__init__()
+        from torch._dynamo.exc import TorchDynamoException  # a second to import
+
+        self.failure = TorchDynamoException
+        self.module = torch.compile(module, backend=backend)
+
+    def forward(self, images: Tensor) -> object:
+        """Return what the network returns."""
+        try:
+            return self.module(images)
+        except self.failure as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RunError(f"--compile: torch cannot compile the model here ({reason}); leave it out") from error
+
+
+def _memory_format(device: torch.device, autocast: torch.dtype | None) -> torch.memory_format:
+    """Convolutions of CPUs and tensor cores want channels last; CUDA's float32 ones do not, nor do transformers care."""
+    if device.type == "cpu" or autocast is not None:
+        return torch.channels_last
+    return torch.contiguous_format
