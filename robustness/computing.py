@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import warnings
 
 import torch
 
@@ -21,11 +22,8 @@ def settings(options: Options) -> Settings:
     Raises UsageError for a device that is not there and for numbers below 1.
     """
     device = _device(options.device)
-    # torch lets convolutions use TF32 unless it is told not to; fp32 is to mean fp32
-    float32 = "tf32" if options.precision == "tf32" else "ieee"
-    torch.backends.cudnn.conv.fp32_precision = float32  # type: ignore[attr-defined]
-    torch.backends.cudnn.rnn.fp32_precision = float32  # type: ignore[attr-defined] # torch wants the two alike
-    torch.backends.cuda.matmul.fp32_precision = float32
+    if device.type == "cuda":
+        _allow_tf32(options.precision == "tf32")
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")
@@ -54,6 +52,17 @@ def keep_freed_memory() -> None:
     if hasattr(libc, "mallopt"):
         for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20)):
             libc.mallopt(option, value)
+
+
+def _allow_tf32(allowed: bool) -> None:
+    """Tell torch whether float32 may be TF32; by default its convolutions take it, and fp32 is to mean fp32.
+
+    torch 2.9 announces newer switches; with those at "ieee" its compiler fails when it reads these.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def _device(name: str) -> torch.device:
