@@ -1,0 +1,135 @@
+"""A model hub on 127.0.0.1: one repository, served the way huggingface.co serves it, and able to misbehave."""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+LARGE = (".safetensors", ".bin")  # in LFS: the hub redirects to another host, with the SHA-256 as linked ETag
+
+
+@dataclass
+class Hub:
+    """What the server serves, what it was asked, and what is wrong with it.
+
+    refusal: status and X-Error-Code of every answer. cut: how many of the next downloads end after half of what was
+    asked for; cut_to_nothing: all end before their first byte. lying: content has a wrong byte. stalling: half a
+    download is sent, and then nothing until the test ends.
+    """
+
+    repository: str
+    files: dict[str, bytes]
+    commit: str = "c0ffee" + "0" * 34
+    port: int = 0
+    refusal: tuple[int, str] | None = None
+    cut: int = 0
+    cut_to_nothing: bool = False
+    lying: bool = False
+    stalling: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+    requests: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def downloads(self) -> int:
+        """How many times the content of a large file was asked for."""
+        return sum(request.startswith("GET /cdn/") for request in self.requests)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One answer; `hub` is set by `serving`."""
+
+    hub: ClassVar[Hub]
+    timeout = 10
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        hub, path = self.hub, urlsplit(self.path).path
+        hub.requests.append(f"{self.command} {path}")
+        commit = {"X-Repo-Commit": hub.commit}
+        if path.startswith("/cdn/"):
+            name = path.removeprefix("/cdn/")
+            self._content(hub.files[name], {"ETag": '"of-the-cdn"'})
+            return
+        if path.startswith(pinned := f"/api/resolve-cache/models/{hub.repository}/{hub.commit}/"):
+            content = hub.files[path.removeprefix(pinned)]
+            self._content(content, commit | {"ETag": f'"{_git_hash(content)}"'})
+            return
+        repository, _, rest = path.removeprefix("/").partition("/resolve/")
+        revision, _, name = rest.partition("/")
+        if (refusal := hub.refusal or self._not_found(repository, revision, name)) is not None:
+            self._answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"} | commit)
+        elif name.endswith(LARGE):
+            size, digest = len(hub.files[name]), hashlib.sha256(hub.files[name]).hexdigest()
+            linked = {"X-Linked-Size": str(size), "X-Linked-Etag": f'"{digest}"', "Content-Length": "0"}
+            self._answer(302, commit | linked | {"Location": f"http://localhost:{hub.port}/cdn/{name}"})
+        else:
+            self._answer(307, commit | {"Location": pinned + name, "Content-Length": "0"})
+
+    def _not_found(self, repository: str, revision: str, name: str) -> tuple[int, str] | None:
+        known = {
+            "RepoNotFound": repository == self.hub.repository,
+            "RevisionNotFound": revision in ("main", self.hub.commit),
+            "EntryNotFound": name in self.hub.files,
+        }
+        return next(((404, code) for code, there in known.items() if not there), None)
+
+    def _content(self, content: bytes, headers: dict[str, str]) -> None:
+        hub, start = self.hub, 0
+        if asked := self.headers.get("Range"):
+            hub.ranges.append(asked)
+            start = int(asked.removeprefix("bytes=").partition("-")[0])
+            headers |= {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        part = content[start:]
+        if hub.lying:
+            part = part[:-1] + bytes([part[-1] ^ 1])
+        self._answer(206 if asked else 200, headers | {"Content-Length": str(len(part))})
+        if self.command == "HEAD":
+            return
+        if hub.stalling:
+            self.wfile.write(part[: len(part) // 2])
+            hub.over.wait(10)
+        elif hub.cut or hub.cut_to_nothing:
+            hub.cut = max(0, hub.cut - 1)
+            self.wfile.write(b"" if hub.cut_to_nothing else part[: len(part) // 2])
+        else:
+            self.wfile.write(part)
+
+    def _answer(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve `hub` from a free port until the block ends; every connection closes with its answer (HTTP/1.0)."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": hub}))
+    hub.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        hub.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _git_hash(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
