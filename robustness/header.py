@@ -55,13 +55,14 @@ def header(
     }
 
 
-def environment(settings: Settings, workers: int, paths: Mapping[str, str]) -> dict[str, Any]:
+def environment(settings: Settings, workers: int, compiled: bool, paths: Mapping[str, str]) -> dict[str, Any]:
     """Describe what the run computes on and where its data lies, by name; none of it may change a verdict."""
     cuda = settings.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(settings.device) if cuda else f"cpu, {torch.get_num_threads()} threads",
         "batch_size": settings.batch_size,
         "workers": workers,
+        "compiled": compiled,
         "generators": "torch CPU (Mersenne Twister), one a sample and condition",
         "platform": platform.platform(),
         "paths": dict(paths),
@@ -76,7 +77,7 @@ def notes(
     untrained = [model.provenance.spec for model in models if model.provenance.random_weights]
     partial = [model.provenance for model in models if model.provenance.unanswered]
     counts = " and ".join(str(described["count"]) for described in data.values())
-    in_memory = any(group.view == "imagenet-c" and group.jpeg_quality is None for group in groups)
+    in_memory = any(group.stored_as_jpeg and group.jpeg_quality is None for group in groups)
     return [
         *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),
         *(

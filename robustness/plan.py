@@ -28,7 +28,8 @@ class AttackFlags:
 class Group:
     """Conditions of one suite on one data set and view.
 
-    jpeg_quality: of the round trip after a corruption, None for images in memory.
+    jpeg_quality: of the round trip after a corruption, None for images in memory. stored_as_jpeg: whether the
+    benchmark's own images went through one.
     """
 
     suite: str
@@ -36,11 +37,12 @@ class Group:
     view: str
     conditions: tuple[Condition, ...]
     jpeg_quality: int | None = None
+    stored_as_jpeg: bool = False
 
     @property
     def note(self) -> str:
         """What a reader of the group's figures must know."""
-        if self.view != "imagenet-c":
+        if not self.stored_as_jpeg:
             return ""
         return f"JPEG quality {self.jpeg_quality} after the corruption." if self.jpeg_quality else "In memory, no JPEG."
 
@@ -70,7 +72,8 @@ def plan(suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags, *, j
             dataset=suite.dataset,
             view=suite.view,
             conditions=adversarial if name == ATTACK_SUITE else suite.conditions,
-            jpeg_quality=JPEG_QUALITY if jpeg and suite.view == "imagenet-c" else None,
+            jpeg_quality=JPEG_QUALITY if jpeg and suite.stored_as_jpeg else None,
+            stored_as_jpeg=suite.stored_as_jpeg,
         )
         for name, suite in chosen.items()
     )

@@ -9,16 +9,17 @@ import torch
 from torch import Generator, Tensor
 
 import datasets
-from robustness.corruptions import CORRUPTIONS, EXTRA, STANDARD, apply_jpeg, corrupt
+from robustness.corruptions import BAR, CORRUPTIONS, EXTRA, OCCLUSION, PATCH, STANDARD, apply_jpeg, corrupt
 from robustness.corruptions.frost import frost_photograph
 from robustness.errors import RunError, UsageError
 
 DETERMINISTIC = {
     *("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression"),
     *("gaussian_blur", "saturate"),
+    *OCCLUSION,
 }
 # Where a higher severity need not change pixels more: it may change them in another way, or by another random pattern.
-UNORDERED = {"elastic_transform", "fog", "frost", "glass_blur", "saturate", "snow", "spatter"}
+UNORDERED = {"elastic_transform", "fog", "frost", "glass_blur", "patch_shuffle", "saturate", "snow", "spatter"}
 
 each_name = pytest.mark.parametrize("name", list(CORRUPTIONS))
 each_severity = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
@@ -39,10 +40,11 @@ def draws(name: str, severity: int, images: Tensor) -> dict[str, Tensor]:
     return {key: torch.stack([draw[key] for draw in each]) for key in each[0]}
 
 
-def test_the_benchmark_is_complete() -> None:
+def test_the_benchmarks_are_complete() -> None:
     assert len(STANDARD) == 15
     assert len(EXTRA) == 4
-    assert set(CORRUPTIONS) == {*STANDARD, *EXTRA}
+    assert len(BAR) == 10
+    assert sorted(CORRUPTIONS) == sorted([*STANDARD, *EXTRA, *BAR, *OCCLUSION, *PATCH])
 
 
 @each_name
@@ -108,6 +110,12 @@ def test_other_sizes(images: Tensor, name: str, shape: tuple[int, int]) -> None:
         result = corrupt(some, name, severity, generators(2))
         assert result.shape == some.shape
         assert not torch.equal(result, some)
+
+
+@each_name
+def test_the_order_in_memory_changes_nothing(images: Tensor, name: str) -> None:
+    strided = images[:2].contiguous(memory_format=torch.channels_last)
+    assert torch.equal(corrupt(strided, name, 3, generators(2)), corrupt(images[:2], name, 3, generators(2)))
 
 
 @each_name

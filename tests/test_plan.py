@@ -1,6 +1,6 @@
 import pytest
 
-from robustness.corruptions import EXTRA, STANDARD
+from robustness.corruptions import BAR, EXTRA, OCCLUSION, PATCH, STANDARD
 from robustness.errors import UsageError
 from robustness.plan import AttackFlags, Group, plan
 from robustness.suites import SUITES
@@ -12,19 +12,30 @@ def keys(groups: tuple[Group, ...]) -> dict[str, list[str]]:
     return {group.suite: [condition.key for condition in group.conditions] for group in groups}
 
 
-@pytest.mark.parametrize(("suite", "names"), [("imagenet-c", STANDARD), ("imagenet-c-extra", EXTRA)])
-def test_corruption_suites_are_every_name_at_every_severity(suite: str, names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("suite", "names", "quality"),
+    [
+        ("imagenet-c", STANDARD, 85),
+        ("imagenet-c-extra", EXTRA, 85),
+        ("imagenet-c-bar", BAR, 85),
+        ("occlusion", OCCLUSION, None),
+        ("patch", PATCH, None),
+    ],
+)
+def test_corruption_suites_are_every_name_at_every_severity(
+    suite: str, names: tuple[str, ...], quality: int | None
+) -> None:
     clean, group = plan([suite], [], NO_FLAGS, jpeg=True)
     assert (clean.suite, [c.key for c in clean.conditions]) == ("imagenet", ["clean"])
     assert [(c.name, c.severity) for c in group.conditions] == [(n, s) for n in names for s in range(1, 6)]
-    assert (group.view, group.jpeg_quality) == ("imagenet-c", 85)
+    assert (group.view, group.jpeg_quality) == ("imagenet-c", quality)
     assert [name for name, _ in group.blocks()] == list(names)
 
 
-def test_in_memory_means_no_jpeg_and_says_so() -> None:
-    _, group = plan(["imagenet-c"], [], NO_FLAGS, jpeg=False)
-    assert group.jpeg_quality is None
-    assert "no JPEG" in group.note
+def test_in_memory_means_no_jpeg_and_says_so_where_the_benchmark_has_it() -> None:
+    _, *groups = plan(["imagenet-c", "occlusion"], [], NO_FLAGS, jpeg=False)
+    assert [group.jpeg_quality for group in groups] == [None, None]
+    assert [group.note for group in groups] == ["In memory, no JPEG.", ""]
 
 
 def test_all_is_every_suite_once() -> None:

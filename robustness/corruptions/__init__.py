@@ -1,6 +1,20 @@
-"""The corruptions of ImageNet-C, batched, on any device, from draws that can be repeated."""
+"""The corruptions of ImageNet-C and ImageNet-C-bar, and occlusions: batched, on any device, from repeatable draws."""
 
-from . import blur, digital, elastic, noise, pixelate, spatter, weather  # noqa: F401 - importing registers
+from . import (  # noqa: F401 - importing registers
+    bar,
+    blur,
+    caustics,
+    digital,
+    elastic,
+    noise,
+    occlusion,
+    perlin,
+    pixelate,
+    sparkles,
+    spatter,
+    spectrum,
+    weather,
+)
 from .corruption import CORRUPTIONS, Corruption, corrupt
 from .jpeg import apply_jpeg
 
@@ -23,5 +37,20 @@ STANDARD = (
     "jpeg_compression",
 )
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+# ImageNet-C-bar's ten, in its order.
+BAR = (
+    "caustic_refraction",
+    "inverse_sparkles",
+    "sparkles",
+    "perlin_noise",
+    "blue_noise_sample",
+    "plasma_noise",
+    "checkerboard_cutout",
+    "cocentric_sine_waves",
+    "single_frequency_greyscale",
+    "brownish_noise",
+)
+OCCLUSION = ("center_occlusion", "boundary_occlusion")
+PATCH = ("patch_drop", "patch_shuffle")
 
-__all__ = ["CORRUPTIONS", "EXTRA", "STANDARD", "Corruption", "apply_jpeg", "corrupt"]
+__all__ = ["BAR", "CORRUPTIONS", "EXTRA", "OCCLUSION", "PATCH", "STANDARD", "Corruption", "apply_jpeg", "corrupt"]

@@ -73,6 +73,7 @@ def corrupt(images: Tensor, name: str, severity: int, generators: Sequence[Gener
     """
     corruption = CORRUPTIONS[name]
     _check(images, generators)
+    images = images.contiguous()
     shape = (images.shape[-2], images.shape[-1])
 
     def treat(some: Tensor, theirs: Sequence[Generator]) -> Tensor:
