@@ -152,7 +152,7 @@ def prepare(options: Options, command: str) -> Job:
     settings, workers = computing.settings(options), computing.workers(options)
     data = {name: open_data(name, options) for name in dict.fromkeys(group.dataset for group in groups)}
     weights = models.Weights(options.checkpoint, options.random_weights)
-    how = (weights, settings.device, options.precision)
+    how = (weights, settings.device, options.precision, options.compile)
     found = [models.resolve(spec, *how) for spec in dict.fromkeys(options.model)]
     check_gradients(found, groups)
     views, subjects = views_and_subjects(found, {group.view for group in groups})
@@ -160,7 +160,9 @@ def prepare(options: Options, command: str) -> Job:
         name: {"dataset": dataset.name, "layout": dataset.layout} | asdict(dataset.fingerprint())
         for name, dataset in data.items()
     }
-    environment = header.environment(settings, workers, {dataset.name: dataset.path for dataset in data.values()})
+    environment = header.environment(
+        settings, workers, options.compile, {dataset.name: dataset.path for dataset in data.values()}
+    )
     run_header = header.header(command, found, described, groups, options, environment)
     return Job(options, groups, subjects, data, views, settings, workers, run_header)
 

@@ -5,6 +5,7 @@ folded as well 1.8 ×, bfloat16 as well 2.9 ×, compiled as well 3.2 × (benchma
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from timm.layers.conv2d_same import Conv2dSame
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from .errors import RunError
 from .folding import fold_batch_norms
 
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CASTABLE = (nn.Linear, nn.Conv2d, Conv2dSame)  # exact types, whose weights autocast casts at every call
 
 
@@ -27,28 +30,27 @@ class Accelerated:
 
 
 def accelerate(
-    module: nn.Module, input_size: int, device: torch.device, autocast: torch.dtype | None, compiled: bool
+    module: nn.Module, input_size: int, device: torch.device, precision: Precision, compiled: bool
 ) -> Accelerated:
-    """Freeze `module` and make it fast on `device`. It is taken over and changed: its weights are no longer those loaded.
+    """Freeze `module` and make it fast on `device`, where it is to be called under autocast to `AUTOCAST[precision]`.
 
-    input_size: height and width of its images. autocast: the dtype that it is going to be called under, None for
-    float32. compiled: whether torch.compile is to translate it, which takes minutes at the first call of each batch
-    size and raises RunError where there is no compiler.
+    `module` is taken over and changed: its weights are no longer those that were loaded. input_size: height and width
+    of its images. compiled: whether torch.compile is to translate it, which takes up to minutes at the first call and
+    again when the batch size changes, and raises RunError then where there is no compiler.
     """
     with torch.inference_mode(False):  # what is made here meets autograd later
         module = module.eval().requires_grad_(False)
         folded = fold_batch_norms(module)
-        memory_format = _memory_format(device, autocast)
+        memory_format = _memory_format(device, precision)
         module = module.to(device).to(memory_format=memory_format)
-        cast = 0
-        if autocast is not None:
-            probe = torch.zeros(2, 3, input_size, input_size, device=device)
-            cast = cast_weights(module, probe, autocast)
+        dtype, cast = AUTOCAST.get(precision), 0
+        if dtype is not None:
+            cast = cast_weights(module, torch.zeros(2, 3, input_size, input_size, device=device), dtype)
     return Accelerated(Compiled(module) if compiled else module, memory_format, folded, cast)
 
 
 def cast_weights(module: nn.Module, images: Tensor, dtype: torch.dtype) -> int:
-    """Cast once the weights that autocast would cast at every call; returns of how many layers.
+    """Cast once the weights that autocast would cast at every call; returns how many layers that were.
 
     Autocast remembers the casts of trainable weights only. `images` [B,3,H,W] are classified once, to leave out layers
     that run with autocast disabled, as heads kept in float32 do.
@@ -91,8 +93,8 @@ class Compiled(nn.Module):
             raise RunError(f"--compile: torch cannot compile the model here ({reason}); leave it out") from error
 
 
-def _memory_format(device: torch.device, autocast: torch.dtype | None) -> torch.memory_format:
-    """Convolutions of CPUs and tensor cores want channels last; CUDA's float32 ones do not, nor do transformers care."""
-    if device.type == "cpu" or autocast is not None:
+def _memory_format(device: torch.device, precision: Precision) -> torch.memory_format:
+    """Choose for convolutions: CPUs and tensor cores want channels last, CUDA's float32 kernels do not."""
+    if device.type == "cpu" or precision != "fp32":
         return torch.channels_last
     return torch.contiguous_format

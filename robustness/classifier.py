@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .acceleration import AUTOCAST, Precision, accelerate
 from .errors import RunError
 
+__all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing"]
+
 Classifier = Callable[[Tensor], Tensor]  # float [B,3,H,W] in [0,1] → logits [B,K]
-Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,29 @@ class Preprocessing:
 class ModuleClassifier:
     """A torch module as a `Classifier`: frozen, in eval mode, with its normalisation and precision inside.
 
-    Parameters take no gradient; the input does, if the caller asks for one. Pictures of another size than the model's
-    are resized to it (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
-    Convolutions run in channels-last memory, 1.4 times as fast on CPUs; transformers do not notice.
+    The module is taken over and changed (see `accelerate`): take its weights' hash before. Parameters take no
+    gradient; the input does, if the caller asks for one. Pictures of another size than the model's are resized to it
+    (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
+
+    accelerated: the network as it is called, and what was done to it.
     """
 
     def __init__(
-        self, module: nn.Module, preprocessing: Preprocessing, device: torch.device, precision: Precision
+        self,
+        module: nn.Module,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        precision: Precision,
+        compiled: bool = False,
     ) -> None:
-        self.module = module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         self.preprocessing = preprocessing
         self.device = device
         self.autocast = AUTOCAST.get(precision)
-        self.mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
-        self.std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
+        self.accelerated = accelerate(module, preprocessing.input_size, device, precision, compiled)
+        self.module = self.accelerated.module
+        with torch.inference_mode(False):  # the gradient of the pixels needs the deviation
+            self.mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
+            self.std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return float32 logits [B,K] for float images [B,3,H,W] in [0,1].
@@ -62,9 +72,10 @@ class ModuleClassifier:
         if images.shape[-2:] != (size, size):
             mode = "bilinear" if self.preprocessing.interpolation == "bilinear" else "bicubic"
             images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
-        images = images.contiguous(memory_format=torch.channels_last)
+        # in place where nothing is lost, and in the caller's memory format until the end: a third of the time
+        images = (images - self.mean).div_(self.std).contiguous(memory_format=self.accelerated.memory_format)
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            logits = self.module((images - self.mean) / self.std)
+            logits = self.module(images)
         return checked(logits, len(images))
 
 

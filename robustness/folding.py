@@ -37,7 +37,7 @@ class FoldedBatchNormAct2d(BatchNormAct2d):  # type: ignore[misc]
         return activated
 
 
-FOLDED: dict[type[nn.Module], type[nn.Module]] = {
+FOLDED: dict[type[nn.BatchNorm2d], type[nn.BatchNorm2d]] = {
     nn.BatchNorm2d: FoldedBatchNorm2d,
     BatchNormAct2d: FoldedBatchNormAct2d,
 }
@@ -68,8 +68,8 @@ class _Tracer(fx.Tracer):
     """Looks into modules that have modules inside; what the others do is their own business."""
 
     def is_leaf_module(self, part: nn.Module, qualified_name: str) -> bool:
-        """Stop at modules without children, and at all of torch's own."""
-        return not any(part.children()) or super().is_leaf_module(part, qualified_name)
+        """Stop at modules without children, at norms that have an activation inside, and at all of torch's own."""
+        return type(part) in FOLDED or not any(part.children()) or super().is_leaf_module(part, qualified_name)
 
 
 def _trace(module: nn.Module) -> fx.Graph:
@@ -92,31 +92,27 @@ def _pairs(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[nn.Conv
         names = (str(source.target), str(node.target))
         convolution, norm = (modules[name] for name in names)
         alone = all(called.count(name) == 1 and name not in read for name in names)
-        if alone and _foldable(convolution, norm):
+        if alone and isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             pairs.append((convolution, norm))
-    return pairs
+    return [pair for pair in pairs if _foldable(*pair)]
 
 
-def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
+def _foldable(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
     """Whether these are a plain convolution and a plain norm with fixed statistics, without hooks."""
     return (
         type(convolution) in CONVOLUTIONS
         and type(norm) in FOLDED
-        and "weight" in dict(convolution.named_parameters(recurse=False))
-        and norm.running_mean is not None
+        and "weight" in dict(convolution.named_parameters(recurse=False))  # torch's old weight_norm computes it
+        and "running_mean" in dict(norm.named_buffers(recurse=False))
         and not norm.training
         and not any(part._forward_hooks or part._forward_pre_hooks for part in (convolution, norm))
     )
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    statistics = dict(norm.named_buffers(recurse=False))
+    mean, variance = statistics["running_mean"], statistics["running_var"]
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
-        convolution.weight,
-        convolution.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
+        convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias
     )
     norm.__class__ = FOLDED[type(norm)]

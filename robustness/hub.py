@@ -111,7 +111,6 @@ def cached_when_unreachable() -> Iterator[None]:
     except HTTPError as error:
         raise HubError(f"asking {constants.ENDPOINT} failed: {_first_line(error)}") from error
     finally:
-        constants.HF_HUB_OFFLINE = was_offline
         log.setLevel(level)
 
 
@@ -150,7 +149,7 @@ def _reason(error: Exception, repository: str, revision: str | None) -> str:
             return clause.format(repository=repository, revision=revision, hub=hub, token=TOKEN)
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        return f"{hub} answers {status} to {repository}" + (f": give a token ({TOKEN})" if status in () else "")
+        return f"{hub} answers {status} to {repository}" + (f": give a token ({TOKEN})" if status in (401, 403) else "")
     if isinstance(error, OSError) and error.errno is not None:
         return f"{repository} cannot be kept in the cache {constants.HF_HUB_CACHE}: {detail}"
     return f"{repository} could not be fetched from {hub}: {detail}"

@@ -70,6 +70,8 @@ class Options:
     """auto, cpu, cuda or cuda:1."""
     precision: Annotated[Precision, Parameter(group=COMPUTING)] = "fp32"
     """Arithmetic of the model; verdicts are compared with fp32 in mind."""
+    compile: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    """Translate the model with torch.compile: a minute or more at the start, then faster."""
     batch_size: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
     """Images a forward pass; changes the speed and nothing else."""
     workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"

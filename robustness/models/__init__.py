@@ -31,12 +31,13 @@ def resolve(
     weights: Weights = Weights(),  # noqa: B008 (frozen)
     device: torch.device | None = None,
     precision: Precision = "fp32",
+    compiled: bool = False,
 ) -> Model:
     """Make the classifier that `spec` names.
 
     spec: `efficientnet_lite0` (bundled weights), a timm name with or without tag, `hf-hub:org/name[@revision]`,
     `local-dir:PATH`, `torchvision:name[.TAG]`, `file.py:function`, `package.module:function`, `file.onnx`, `file.pt2`.
-    device: where it runs, the CPU by default. precision: of its arithmetic.
+    device: where it runs, the CPU by default. precision: of its arithmetic. compiled: by torch.compile.
     Raises UsageError for a spec that cannot be used and RunError for weights that cannot be had or do not fit.
     """
     if weights.checkpoint is not None and weights.random:
@@ -61,7 +62,7 @@ def resolve(
         unanswered=tuple(names.index_to_label_name(i) for i, column in enumerate(columns) if column is None),
     )
     network = loaded.module if label_space == IMAGENET_1K else Restricted(loaded.module, columns)
-    classifier = ModuleClassifier(network, loaded.preprocessing, device or torch.device("cpu"), precision)
+    classifier = ModuleClassifier(network, loaded.preprocessing, device or torch.device("cpu"), precision, compiled)
     return Model(classifier, loaded.preprocessing, provenance, loaded.differentiable)
 
 
