@@ -76,7 +76,7 @@ def fetch(repository: str, names: Sequence[str], revision: str | None = None) ->
                 continue
     if unanswered is None:
         raise HubError(f"{repository} has no {' or '.join(names)}")
-    if isinstance(unanswered.__cause__, HfHubHTTPError):
+    if isinstance(unanswered.__cause__, Exception):  # the hub was asked, and this came back
         raise HubError(_reason(unanswered.__cause__, repository, revision)) from unanswered
     line = "HF_HUB_OFFLINE forbids to ask" if offline else "there is no connection to"
     absent = f"{repository} is not in the cache {constants.HF_HUB_CACHE}, and {line} {constants.ENDPOINT}"
@@ -111,6 +111,7 @@ def cached_when_unreachable() -> Iterator[None]:
     except HTTPError as error:
         raise HubError(f"asking {constants.ENDPOINT} failed: {_first_line(error)}") from error
     finally:
+        constants.HF_HUB_OFFLINE = was_offline
         log.setLevel(level)
 
 
@@ -119,9 +120,9 @@ def _load(repository: str, name: str, revision: str | None, local: bool) -> Path
     try:
         path = Path(hf_hub_download(repository, name, revision=revision, local_files_only=local))
         _check_content(path)
-    except EntryNotFoundError:
+    except (EntryNotFoundError, HubError):
         raise
-    except (OSError, ValueError, HTTPError) as error:
+    except (OSError, ValueError, RuntimeError, HTTPError) as error:  # hf_xet, which does downloads, has RuntimeError
         raise HubError(_reason(error, repository, revision)) from error
     return path
 

@@ -329,3 +329,16 @@ def test_a_machine_that_cannot_compile_says_so() -> None:
 
     with pytest.raises(RunError, match=r"--compile: .*no compiler found.*leave it out"):
         Compiled(Network(), backend=backend)(images_like(8))  # type: ignore[arg-type]
+
+
+def test_every_network_of_a_class_is_compiled_however_many_there_are() -> None:
+    compiled: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: object) -> Callable[..., object]:
+        compiled.append(graph)
+        return graph.forward
+
+    for depth in range(1, 11):  # torch stops at 8 translations of one forward
+        network = nn.Sequential(*(nn.ReLU() for _ in range(depth)))
+        Compiled(network, backend=backend)(images_like(8))  # type: ignore[arg-type]
+        assert len(compiled) == depth

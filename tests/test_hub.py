@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -101,6 +102,7 @@ def test_without_the_hub_the_cache_serves_and_nothing_is_asked(
             running.close()
         else:
             monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("waits for a hub that is not there"))
         assert hub.fetch(REPOSITORY, NAMES) == online
         reason = {"forbidden": "HF_HUB_OFFLINE forbids to ask", "stopped": "there is no connection to"}[how]
         with pytest.raises(hub.HubError, match=rf"^a/b is not in the cache .*, and {reason} {server.url}$"):
@@ -119,6 +121,7 @@ def test_without_the_hub_the_cache_serves_and_nothing_is_asked(
         ((403, ""), rf"http.* answers 403 to {REPOSITORY}: .*HF_TOKEN"),
         ((404, "RevisionNotFound"), "has no revision next"),
         ((404, "EntryNotFound"), r"has no model\.safetensors or pytorch_model\.bin"),
+        ((200, ""), "could not be fetched from http.*: .* ETag"),  # something else than a hub
         ((503, ""), rf"http.* answers 503 to {REPOSITORY}$"),
     ],
 )
@@ -182,6 +185,15 @@ def test_a_killed_download_starts_again(server: Hub, tmp_path: Path, monkeypatch
     assert fetched() == CONTENT
 
 
+def test_an_error_of_the_xet_storage_is_told(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> str:
+        raise RuntimeError("Task error: File reconstruction error\nand more")  # so hf_xet 1.8
+
+    monkeypatch.setattr(hub, "hf_hub_download", fail)
+    with pytest.raises(hub.HubError, match=r"could not be fetched from .*: Task error: File reconstruction error$"):
+        fetched()
+
+
 def test_content_with_another_hash_is_refused_until_it_is_deleted(server: Hub) -> None:
     server.lying = True
     for _ in range(2):
@@ -235,7 +247,18 @@ def test_what_the_hub_breaks_while_timm_asks_is_told(server: Hub, monkeypatch: p
         hub.cached_when_unreachable(),
     ):
         timm.create_model(f"hf-hub:{REPOSITORY}", pretrained=True)
-    assert not constants.HF_HUB_OFFLINE
+
+
+def test_nothing_stays_changed(
+    direct: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    point_to("http://hub.invalid", tmp_path, monkeypatch)
+    caplog.set_level(logging.INFO, "huggingface_hub")
+    log = logging.getLogger("huggingface_hub")
+    with pytest.raises(KeyboardInterrupt), hub.cached_when_unreachable():
+        assert (constants.HF_HUB_OFFLINE, log.level) == (True, logging.ERROR)
+        raise KeyboardInterrupt
+    assert (constants.HF_HUB_OFFLINE, log.level) == (False, logging.INFO)
 
 
 def test_reachable_means_that_the_hub_takes_a_connection(
@@ -254,6 +277,21 @@ def test_reachable_means_that_the_hub_takes_a_connection(
     assert not hub.reachable()
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert hub.reachable()
+
+
+@pytest.mark.parametrize(("url", "port"), [("http://h", 80), ("https://h", 443), ("https://h:8080/hub", 8080)])
+def test_the_port_is_the_urls(
+    direct: None, url: str, port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(address: tuple[str, int], timeout: float) -> socket.socket:
+        asked.append((*address, timeout))
+        raise TimeoutError
+
+    asked: list[tuple[str, int, float]] = []
+    point_to(url, tmp_path, monkeypatch)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert not hub.reachable()
+    assert asked == [("h", port, hub.PATIENCE)]
 
 
 @pytest.fixture(scope="module")
