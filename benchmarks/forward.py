@@ -169,7 +169,7 @@ def take_turns(
 
 def measure(name: str, modes: Sequence[tuple[Precision, bool]], images: Tensor, rounds: int) -> list[str]:
     """Compare the contenders of one model; returns the rows of the table."""
-    torch.compiler.reset()  # or torch.compile gives up on `Normalised.forward` after 8 translations
+    torch.compiler.reset()  # else torch.compile gives up on `Normalised.forward` after 8 translations
     classifiers: dict[Contender, Classifier] = {
         (whose, *mode): contender(name, (whose, *mode), images.device) for mode in modes for whose in SIDES
     }

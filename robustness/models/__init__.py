@@ -84,7 +84,7 @@ def _outputs(loaded: Loaded, spec: str) -> int:
     size = loaded.preprocessing.input_size
     module = loaded.module.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():  # what a network caches at its first call meets autograd later
             logits = module(torch.zeros(2, 3, size, size))
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
