@@ -1,12 +1,16 @@
 """From a photograph to the square a model sees: resize and crop as torchvision's evaluation transforms do it."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
+from PIL.Image import Image
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from .decode import MIN_SIDE
+
+Picture = TypeVar("Picture", Tensor, Image)
 Interpolation = Literal["bilinear", "bicubic"]
 Mode = Literal["center", "squash"]
 
@@ -17,16 +21,19 @@ class View:
 
     resize: length in pixels to which the short side is resized, the long side in proportion and truncated to an
     integer; None leaves the size alone. crop: side of the centre crop in pixels, beyond the image padded with black.
-    mode: "squash" resizes both sides to `resize` whatever the shape. Raises ValueError for a view that makes no sense.
+    mode: "squash" resizes both sides to `resize` whatever the shape. border: pixels cut off each side before all else,
+    fewer than half of the smallest picture's side. Raises ValueError for a view that makes no sense.
 
-    Resizing is antialiased and stays in uint8: at most two levels from Pillow's, which resizes rows before columns, as
-    does this. (From version 13 Pillow swaps the two when squashing some tall pictures; that can differ by 20 levels.)
+    A Pillow image is resized by Pillow, level for level as torchvision's first transforms do it. A tensor is resized
+    in uint8 with antialiasing: at most two levels from that, as both resize rows before columns. (From version 13
+    Pillow swaps the two when squashing some tall pictures; that can differ by 20 levels.)
     """
 
     resize: int | None
     crop: int
     interpolation: Interpolation
     mode: Mode = "center"
+    border: int = 0
 
     def __post_init__(self) -> None:
         if self.crop < 1 or (self.resize is not None and self.resize < 1):
@@ -36,13 +43,21 @@ class View:
                 raise ValueError(f"a view has no {value!r}; known: {', '.join(known)}")
         if self.mode == "squash" and self.resize is None:
             raise ValueError("a view that squashes needs a size to resize to")
+        if not 0 <= 2 * self.border < MIN_SIDE:
+            raise ValueError(f"a border of {self.border} pixels; pictures of {MIN_SIDE} pixels a side must survive it")
 
-    def __call__(self, image: Tensor) -> Tensor:
-        """Resize and crop one image: uint8 [3,H,W] → uint8 [3,crop,crop]."""
+    def __call__(self, image: Picture) -> Picture:
+        """Cut, resize and crop one image, at least MIN_SIDE pixels a side.
+
+        image: uint8 [3,H,W], or a Pillow image of mode RGB. Returns one of its kind, crop × crop.
+        """
+        if self.border:
+            height, width = F.get_size(image)
+            image = F.crop(image, self.border, self.border, height - 2 * self.border, width - 2 * self.border)
         if self.resize is not None:
             size = [self.resize, self.resize] if self.mode == "squash" else [self.resize]
             image = F.resize(image, size, interpolation=InterpolationMode(self.interpolation), antialias=True)
-        cropped: Tensor = F.center_crop(image, [self.crop, self.crop])
+        cropped: Picture = F.center_crop(image, [self.crop, self.crop])
         return cropped
 
 
