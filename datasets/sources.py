@@ -1,100 +1,69 @@
 """Where image files lie. A source serves bytes by id; a tree can also be listed, which adapters read layouts from."""
 
-import os
+import logging
 import stat
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from .dataset import Source
-from .errors import DataError
+from .errors import DataError, some
+from .folder_source import FolderSource
+from .joined import JoinedTree, joined_tree
+from .tar_source import open_tar
+from .tree import IMAGE_EXTENSIONS, Entries, Tree
 
-IMAGE_EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp"})
+__all__ = ["IMAGE_EXTENSIONS", "Entries", "FolderSource", "Tree", "joined_tree", "open_tree", "unwrapped"]
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """What lies in one folder: names of folders and of image files, each sorted."""
-
-    folders: tuple[str, ...]
-    images: tuple[str, ...]
-
-
-class Tree(Source, Protocol):
-    """A source whose ids are paths and can be listed folder by folder."""
-
-    @property
-    def place(self) -> Path:
-        """The folder or archive on disk, for messages and for what lies beside it."""
-        ...
-
-    def entries(self, folder: str = "") -> Entries:
-        """List a folder, leaving out hidden files, `__MACOSX` and files that are no images by their name."""
-        ...
-
-    def below(self, folder: str) -> "Tree":
-        """Return the tree whose root is `folder`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSource:
-    """Image files below a folder on disk; an id is a path relative to it.
-
-    An id must not leave the root. A symbolic link below the root may: data sets are often put together of links.
-    """
-
-    root: Path
-
-    @property
-    def place(self) -> Path:
-        """The folder itself."""
-        return self.root
-
-    def read(self, sample_id: str) -> bytes:
-        """Return the file's bytes. Raises OSError, or DataError for an id that leaves the root."""
-        return self._locate(sample_id).read_bytes()
-
-    def size(self, sample_id: str) -> int:
-        """Return the file's length in bytes. Raises OSError, or DataError for an id that leaves the root."""
-        return self._locate(sample_id).stat().st_size
-
-    def entries(self, folder: str = "") -> Entries:
-        """List a folder, which is the root or lies below it. Raises DataError when that is impossible."""
-        path = self._locate(folder) if folder else self.root
-        try:
-            with os.scandir(path) as found:
-                seen = sorted((entry.name, entry.is_dir()) for entry in found if _is_content(entry.name))
-        except OSError as error:
-            raise DataError(f"cannot list the folder {path}: {error.strerror}") from error
-        folders = tuple(name for name, is_folder in seen if is_folder)
-        return Entries(folders, tuple(name for name, is_folder in seen if not is_folder and _is_image(name)))
-
-    def below(self, folder: str) -> "FolderSource":
-        """Return the source whose root is `folder`."""
-        return FolderSource(self._locate(folder))
-
-    def _locate(self, sample_id: str) -> Path:
-        path = PurePosixPath(sample_id)
-        if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in sample_id:
-            raise DataError(f"{sample_id!r} is no path below {self.root}; ids are relative and never contain '..'")
-        return self.root / path
+ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {".tar": open_tar}
 
 
 def open_tree(path: Path) -> Tree:
-    """Open a place on disk for listing. Raises DataError when nothing is there, or nothing that can be listed."""
+    """Open a place on disk for listing: a folder, an archive, or a folder of archives, which are joined at their roots.
+
+    In a folder that has folders or images of its own, archives count for nothing: people leave them lying beside what
+    they unpacked. The log names them. Raises DataError when nothing is there, or nothing that can be listed.
+    """
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}; check the path and its permissions") from error
     if not stat.S_ISDIR(mode):
-        raise DataError(f"{path} is a file; give the folder that holds the images")
-    return FolderSource(path)
+        return _open_archive(path)
+    folder = FolderSource(path)
+    entries = folder.entries()
+    archives = sorted(file.name for file in path.iterdir() if _opener(file) and file.is_file())
+    if not archives:
+        return folder
+    if entries.folders or entries.images:
+        log.warning("%s has folders or images, so the archives in it are left out: %s", path, some(archives))
+        return folder
+    return joined_tree(path, {name: _open_archive(path / name) for name in archives})
 
 
-def _is_content(name: str) -> bool:
-    return not name.startswith(".") and name != "__MACOSX"
+def unwrapped(tree: Tree, stop: Callable[[Entries], bool]) -> Tree:
+    """Step down while a tree holds nothing but one folder, as archives often wrap what they hold in one of their name.
+
+    stop: says of the entries of a tree that they are what is looked for, so that a lone class folder is not taken for
+    a wrapper. Archives that are joined are unwrapped one by one.
+    """
+    if isinstance(tree, JoinedTree):
+        return joined_tree(tree.place, {str(part.place): unwrapped(part, stop) for part in tree.parts})
+    entries = tree.entries()
+    while len(entries.folders) == 1 and not entries.images and not stop(entries):
+        tree = tree.below(entries.folders[0])
+        entries = tree.entries()
+    return tree
 
 
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS  # noqa: PTH122  (five times a Path's speed)
+def _open_archive(path: Path) -> Tree:
+    opener = _opener(path)
+    if opener is None:
+        kinds = ", ".join(ARCHIVES)
+        raise DataError(f"{path} is a file; give the folder that holds the images, or an archive of them ({kinds})")
+    return opener(path)
+
+
+def _opener(path: Path) -> Callable[[Path], Tree] | None:
+    name = path.name.lower()
+    return next((opener for ending, opener in ARCHIVES.items() if name.endswith(ending)), None)
