@@ -1,0 +1,117 @@
+"""Data sets: fetch them, and see what there is.
+
+python -m datasets download imagenet-a imagenet-r --data-root data
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from cyclopts import App, Parameter
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from .catalogue import CATALOGUE, files_of
+from .download import download
+from .errors import DataError
+from .progress import in_units, shown
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+app = App(
+    name="python -m datasets",
+    help=__doc__,
+    help_format="plaintext",
+    version_flags=(),
+    suppress_keyboard_interrupt=False,
+)
+DataRoot = Annotated[Path, Parameter(env_var="ROBUSTNESS_DATA")]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command with `words` for its arguments and return its exit code; they default to the command line's."""
+    try:
+        code: int | None = app(words, result_action="return_value")
+    except KeyboardInterrupt:
+        print("interrupted; what has come is kept, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    return code or DONE
+
+
+@app.command(name="download")
+def download_command(
+    names: Annotated[tuple[str, ...], Parameter(negative="")],
+    /,
+    *,
+    data_root: DataRoot,
+    accept_license: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Fetch data sets, or go on with it; archives stay packed.
+
+    Parameters
+    ----------
+    names
+        Which ones; `list` shows what there is.
+    data_root
+        Where all data sets live. Each gets a folder of its name there.
+    accept_license
+        Accept the conditions of data sets that ask for it; without this flag they are shown.
+    """
+    try:
+        for name in names:
+            files_of(name)
+    except DataError as error:
+        return _fail(error, MISUSED)
+    code = DONE
+    with _log_to_stderr():
+        for name in names:
+            try:
+                paths = download(name, data_root, accept_license=accept_license, progress=shown)
+            except DataError as error:
+                code = _fail(error, FAILED)
+            else:
+                print("\n".join(map(str, paths)), flush=True)
+    return code
+
+
+@app.command(name="list")
+def list_command() -> int:
+    """Show what `download` knows: name, files, size, licence, and where it comes from."""
+    rows = [("name", "files", "size", "licence", "from")]
+    for name, files in CATALOGUE.items():
+        sizes = [file.about for file in files]
+        size = in_units(sum(filter(None, sizes))) if all(sizes) else "not published"
+        hosts = dict.fromkeys(urlsplit(address).hostname for file in files for address in file.addresses)
+        licences = dict.fromkeys(file.license for file in files)
+        origin = ", ".join(map(str, hosts)) or f"by hand: download {name} tells how"
+        rows.append((name, str(len(files)), size, " or ".join(licences), origin))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return DONE
+
+
+def _fail(error: DataError, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    return code
+
+
+@contextmanager
+def _log_to_stderr() -> Iterator[None]:
+    """Show what the package has to say as plain lines, above a bar if there is one."""
+    package, handler = logging.getLogger(__package__), logging.StreamHandler()
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        with logging_redirect_tqdm([package]):
+            yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
