@@ -11,24 +11,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metric_records import folded, rows, score
 
 from robustness import corruptions
 from robustness.metrics import COLUMNS, METRICS, fold
 from robustness.metrics.alexnet import CLEAN_ERROR, ERRORS, EXTRA, SEVERITIES, STANDARD, SUMMED_ERRORS
 from robustness.metrics.corruption import ce, mean_error, relative_ce
 from robustness.metrics.evaluation import condition_order
+from robustness.metrics.folding import BENCHMARKS
 
 FGSM, PGD = "fgsm(norm=linf,eps=1/255)", "pgd(norm=linf,eps=1/255,steps=40)"
 WORST = "worst(norm=linf,eps=1/255)"
-
-
-def rows(correct: Sequence[bool], suite: str = "imagenet", condition: str = "clean", **columns: Any) -> pd.DataFrame:
-    """Records of one condition, sample ids `0`, `1`, ..."""
-    absent = {"severity": None, "correct5": None, "clean_correct": None, "success": None}
-    ids = [str(index) for index in range(len(correct))]
-    given = {"model": "m", "suite": suite, "dataset": "imagenet", "condition": condition, "sample_id": ids}
-    frame = pd.DataFrame(given | {"correct": list(correct)} | absent | columns)
-    return frame.astype({"severity": "Int8", "correct5": "boolean", "clean_correct": "boolean", "success": "boolean"})
 
 
 def attacked(correct: Sequence[bool], clean: Sequence[bool], condition: str = PGD, **columns: Any) -> pd.DataFrame:
@@ -45,20 +38,6 @@ def corrupted(
         [rows(right(name, severity), suite, name, severity=severity) for name in names for severity in SEVERITIES],
         ignore_index=True,
     )
-
-
-def folded(*records: pd.DataFrame, seed: int = 0, **options: Any) -> pd.DataFrame:
-    return fold(pd.concat(records, ignore_index=True), seed=seed, **{"resamples": 100} | options)
-
-
-def score(scores: pd.DataFrame, condition: str, metric: str, severity: int | None = None, **where: str) -> pd.Series:
-    """The one row of a figure."""
-    same = scores["severity"].isna() if severity is None else (scores["severity"] == severity).fillna(False)
-    found = scores[(scores["condition"] == condition) & (scores["metric"] == metric) & same]
-    for column, value in where.items():
-        found = found[found[column] == value]
-    assert len(found) == 1
-    return found.iloc[0]
 
 
 def half_right(_name: str, _severity: int) -> list[bool]:
@@ -85,6 +64,23 @@ def test_top5_is_absent_where_it_was_not_recorded_and_attacks_have_no_top1() -> 
     scores = folded(rows([True]), attacked([True], [True]))
     assert set(scores["metric"]) == {"top1", "error", "robust_accuracy", "attack_success_rate"}
     assert set(scores.loc[scores["metric"] == "top1", "condition"]) == {"clean"}
+
+
+def test_both_conventions_are_told_where_they_were_recorded() -> None:
+    columns = {"correct_1000way": [True, False, None], "correct_restricted": [True, True, False]}
+    scores = folded(rows([True, True, False], "imagenet-a", **columns), rows([True]))
+    assert list(scores.loc[scores["suite"] == "imagenet", "metric"]) == ["top1", "error"]
+    among_all = score(scores, "clean", "top1_1000way")
+    note = "decision among all classes recorded for 2 of 3 samples"
+    assert (among_all["value"], among_all["n"], among_all["note"]) == (0.5, 2, note)
+    assert score(scores, "clean", "top1_restricted")["value"] == pytest.approx(2 / 3)
+
+
+def test_images_without_a_right_answer_are_left_out() -> None:
+    scores = folded(rows([True, None, False], label=[3, None, 3]), rows([None, None], "imagenet-o", label=None))
+    assert not len(scores[scores["suite"] == "imagenet-o"])
+    top1 = score(scores, "clean", "top1")
+    assert (top1["value"], top1["n"]) == (0.5, 2)
 
 
 # Corruption errors
@@ -160,6 +156,21 @@ def test_other_suites_have_no_mce(suite: str) -> None:
     assert ("ce" in set(scores["metric"])) == (suite == "imagenet-c-extra")
     overall = score(scores, "all", "mean_error")
     assert (overall["value"], overall["note"]) == (0.5, "" if names == EXTRA else "over the 2 corruptions recorded")
+
+
+@pytest.mark.parametrize("suite", ["imagenet-3dcc", "imagenet-c-bar"])
+def test_alexnet_is_no_measure_of_other_images_even_under_the_same_name(suite: str) -> None:
+    scores = folded(rows([True] * 4), corrupted(half_right, ["fog", "near_focus"], suite))
+    assert set(scores.loc[scores["suite"] == suite, "metric"]) == {"top1", "error", "mean_error"}
+
+
+def test_conditions_without_severity_are_no_corruptions() -> None:
+    corruptions_alone = corrupted(half_right)
+    scores = folded(corruptions_alone, rows([True] * 9, "imagenet-c"), rows([True] * 9, "imagenet-c", "greyscale"))
+    errors = scores[~scores["metric"].isin(["top1", "error"])].reset_index(drop=True)
+    alone = folded(corruptions_alone)
+    pd.testing.assert_frame_equal(errors, alone[~alone["metric"].isin(["top1", "error"])].reset_index(drop=True))
+    assert score(scores, "greyscale", "top1")["value"] == 1
 
 
 GAPS: Mapping[str, tuple[Callable[[pd.DataFrame], "pd.Series[bool]"], str, str]] = {
@@ -363,6 +374,9 @@ def test_no_records_no_scores() -> None:
         (rows([True]).drop(columns=["correct5", "model"]), "lack the columns model, correct5"),
         (rows([True], severity=6), "severity is one of"),
         (rows([True]).assign(correct=None), "rows without correct"),
+        (rows([True]).assign(correct=None, label=[3]), "rows without correct"),
+        (rows([True], confidence=1.01), "confidence lies in"),
+        (rows([True], confidence=-0.01), "confidence lies in"),
         (rows([True], model=None), "rows without model"),
     ],
 )
@@ -371,12 +385,26 @@ def test_broken_records_are_refused(records: pd.DataFrame, message: str) -> None
         fold(records, seed=0)
 
 
+def test_columns_that_older_runs_lack_count_as_missing() -> None:
+    later = {"label": None, "pred": None, "texture": None, "confidence": None}
+    later |= {"correct_1000way": None, "correct_restricted": None, "queries": None}
+    pd.testing.assert_frame_equal(folded(EVERYTHING.assign(**later), resamples=20), SCORES)
+
+
+def test_records_as_parquet_gives_them_are_understood() -> None:
+    """Integers with gaps arrive as floats, booleans with gaps as objects."""
+    plain = rows([True, None], label=[3.0, np.nan], pred=[3.0, 4.0], confidence=[0.5, np.nan])
+    assert score(folded(plain.astype({"correct": "object"})), "clean", "top1")["n"] == 1
+
+
 def test_the_same_image_in_two_data_sets_of_a_suite_is_no_duplicate() -> None:
     assert set(folded(rows([True]), rows([False], dataset="other"))["dataset"]) == {"imagenet", "other"}
 
 
 def test_metrics_are_registered_once() -> None:
-    assert set(METRICS) == {"accuracy", "corruption", "adversarial"}
+    benchmarks = {"calibration", "accuracy_drop", "out_of_distribution", "shape_bias", "background"}
+    assert set(METRICS) == {"accuracy", "corruption", "adversarial"} | benchmarks
+    assert BENCHMARKS.keys() == benchmarks
     with pytest.raises(ValueError, match="twice"):
         METRICS.add("accuracy", METRICS["accuracy"])
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from ..condition import parse
-from .evaluation import Evaluation, Row, condition_order, is_attacked
+from .evaluation import Evaluation, Row, condition_order, is_attacked, lacking
 from .score import FRACTION, Score, join_notes, unmeasured
 from .statistics import wilson
 
@@ -37,8 +37,8 @@ def robust_accuracy(records: pd.DataFrame, note: str = "") -> Score:
 
     records: one row a sample with `correct` (bool) and `clean_correct` (boolean); None when the latter is not known.
     """
-    if unknown := int(records["clean_correct"].isna().sum()):
-        return unmeasured(_lacking("clean_correct", unknown, records), FRACTION)
+    if reason := lacking(records, "clean_correct"):
+        return unmeasured(reason, FRACTION)
     return wilson(int((records["clean_correct"] & records["correct"]).sum()), len(records), note)
 
 
@@ -48,11 +48,11 @@ def attack_success_rate(records: pd.DataFrame, note: str = "") -> Score:
     records: one row a sample with `clean_correct` and `success` (boolean); None when either is not known or when no
     sample was right when clean.
     """
-    if unknown := int(records["clean_correct"].isna().sum()):
-        return unmeasured(_lacking("clean_correct", unknown, records), FRACTION)
+    if reason := lacking(records, "clean_correct"):
+        return unmeasured(reason, FRACTION)
     attackable = records[records["clean_correct"].astype("bool")]
-    if unknown := int(attackable["success"].isna().sum()):
-        return unmeasured(_lacking("success", unknown, attackable), FRACTION, len(attackable))
+    if reason := lacking(attackable, "success"):
+        return unmeasured(reason, FRACTION, len(attackable))
     if attackable.empty:
         return unmeasured("no sample was right when clean", FRACTION)
     return wilson(int(attackable["success"].sum()), len(attackable), note)
@@ -61,10 +61,6 @@ def attack_success_rate(records: pd.DataFrame, note: str = "") -> Score:
 def _rows(condition: str, records: pd.DataFrame, note: str = "") -> Iterator[Row]:
     yield Row(condition, None, "robust_accuracy", robust_accuracy(records, note))
     yield Row(condition, None, "attack_success_rate", attack_success_rate(records, note))
-
-
-def _lacking(column: str, unknown: int, records: pd.DataFrame) -> str:
-    return f"{unknown} of {len(records)} samples have no {column}"
 
 
 def _threats(attacks: Sequence[str]) -> dict[str, list[str]]:

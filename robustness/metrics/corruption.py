@@ -18,14 +18,13 @@ import pandas as pd
 
 from .alexnet import CLEAN_ERROR, EXTRA, SEVERITIES, STANDARD, SUMMED_ERRORS
 from .error_counts import ErrorCounts, count_errors
-from .evaluation import Evaluation, Row
+from .evaluation import CLEAN, Evaluation, Row
 from .score import FRACTION, PERCENT_OF_ALEXNET, Score, join_notes, unmeasured
 from .statistics import bootstrap_means, bootstrap_score
 
 STANDARD_SUITE = "imagenet-c"
 MEMBERS = {STANDARD_SUITE: STANDARD, "imagenet-c-extra": EXTRA}
 OVERALL = {"ce": "mce", "relative_ce": "relative_mce", "mean_error": "mean_error"}
-_CLEAN = "clean"
 
 
 def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +80,8 @@ class _Measured:
 def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
     """Yield the errors of each corruption over its severities, then those over all corruptions as condition `all`.
 
-    Corruptions that AlexNet has no figures for get a mean error alone.
+    Suites whose images AlexNet has no figures for, as ImageNet-C-bar and ImageNet-3DCC, get mean errors alone. Rows
+    without a severity belong to no corruption.
     """
     records = evaluation.records[evaluation.records["severity"].notna()]
     if records.empty:
@@ -109,12 +109,13 @@ def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured
     relative = _resample(paired, evaluation)
     plain = relative[counts.columns] if len(paired) == len(counts) else _resample(counts, evaluation)
 
-    known = [name for name in counts.columns if name in SUMMED_ERRORS]
-    known_gaps = {name: gap for name, gap in gaps.items() if name in SUMMED_ERRORS}
+    alexnet = SUMMED_ERRORS if evaluation.suite in MEMBERS else {}
+    known = [name for name in counts.columns if name in alexnet]
+    known_gaps = {name: gap for name, gap in gaps.items() if name in alexnet}
     n, note = len(counts), counted.note
     yield _Measured("ce", PERCENT_OF_ALEXNET, ce(plain[known]), known_gaps, n, note)
     clean_gaps = dict.fromkeys(known, problem) if problem else {}
-    figures = relative_ce(relative[known], relative[_CLEAN])
+    figures = relative_ce(relative[known], relative[CLEAN])
     note = join_notes(note, pairing)
     yield _Measured("relative_ce", PERCENT_OF_ALEXNET, figures, clean_gaps | known_gaps, len(paired), note)
     yield _Measured("mean_error", FRACTION, mean_error(plain), gaps, n, counted.note)
@@ -123,9 +124,9 @@ def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured
 def _pair(counts: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     """Add the clean error of the same images as a last column; returns it with a reason for failure and a note."""
     if clean["dataset"].nunique() > 1:
-        nothing = counts.iloc[:0].assign(**{_CLEAN: 0.0})
+        nothing = counts.iloc[:0].assign(**{CLEAN: 0.0})
         return nothing, "the model has clean records of suite imagenet on several other data sets", ""
-    wrong = 1.0 - clean.set_index("sample_id")["correct"].rename(_CLEAN)
+    wrong = 1.0 - clean.set_index("sample_id")["correct"].rename(CLEAN)
     paired = counts.join(wrong, how="inner")
     if clean.empty:
         return paired, "the model has no clean records of suite imagenet", ""

@@ -6,20 +6,47 @@ import pandas as pd
 
 from ..registry import Registry
 from .accuracy import accuracy
+from .accuracy_drop import accuracy_drop
 from .adversarial import adversarial
 from .alexnet import SEVERITIES
+from .background import background
+from .calibration import calibration
 from .corruption import corruption_errors
-from .evaluation import Evaluation, Metric, Row
+from .evaluation import CLEAN, IMAGENET, Evaluation, Metric, Row
+from .out_of_distribution import out_of_distribution
 from .score import join_notes
+from .shape_bias import shape_bias
 
 METRICS: Registry[Metric] = Registry("metric")
 METRICS.add("accuracy", accuracy)
 METRICS.add("corruption", corruption_errors)
 METRICS.add("adversarial", adversarial)
+METRICS.add("calibration", calibration)
+METRICS.add("accuracy_drop", accuracy_drop)
+METRICS.add("out_of_distribution", out_of_distribution)
+METRICS.add("shape_bias", shape_bias)
+METRICS.add("background", background)
+
+# Metrics of single benchmarks: taken of the data set of the suite's own name. All others are taken of every data set.
+BENCHMARKS = {
+    "calibration": ("imagenet-a", "imagenet-r"),
+    "accuracy_drop": ("imagenet-a", "imagenet-r"),
+    "out_of_distribution": ("imagenet-o",),
+    "shape_bias": ("cue-conflict",),
+    "background": ("background-challenge",),
+}
 
 _EVALUATION = ["model", "suite", "dataset"]
 _SAMPLE = [*_EVALUATION, "condition", "severity", "sample_id"]
 _FLAGS = {"correct": "boolean", "correct5": "boolean", "clean_correct": "boolean", "success": "boolean"}
+_OPTIONAL = {
+    "label": "Int16",
+    "pred": "Int16",
+    "texture": "Int16",
+    "confidence": "float32",
+    "correct_1000way": "boolean",
+    "correct_restricted": "boolean",
+}
 COLUMNS = {
     "model": "str",
     "suite": "str",
@@ -42,28 +69,53 @@ def fold(
     """Compute every figure that the records allow, with its 95 % interval.
 
     records: columns `model, suite, dataset, condition, severity` (1-5 or NA), `sample_id, correct` and, NA where they
-    do not apply, `correct5, clean_correct, success`. Further columns are ignored; the order of rows does not matter.
-    seed, resamples: of the bootstrap. notes: suite → text that the notes of all its scores end with.
+    do not apply, `correct5, clean_correct, success`; besides `label, pred, texture, confidence, correct_1000way,
+    correct_restricted`, of which each that is missing, as in older runs, counts as NA in all rows. `correct` is NA
+    where there is no right answer, and only where `label` is recorded as NA too. Further columns are ignored; the order
+    of rows does not matter. seed, resamples: of the bootstrap. notes: suite → text that its scores' notes end with.
 
     Returns the columns `COLUMNS`; `value`, `low` and `high` are NA where `note` says why. Raises ValueError for missing
-    columns, impossible severities, and when a sample was recorded twice.
+    columns, impossible severities or confidences, answers that are missing, and when a sample was recorded twice.
     """
     rows = [
         (*names, *_cells(row, (notes or {}).get(evaluation.suite, "")))
         for names, evaluation in _evaluations(_typed(records), seed, resamples)
-        for metric in METRICS.values()
+        for name, metric in METRICS.items()
+        if _applies(name, evaluation.suite, dataset=names[-1])
         for row in metric(evaluation)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
+def _applies(metric: str, suite: str, dataset: str) -> bool:
+    return metric not in BENCHMARKS or (suite in BENCHMARKS[metric] and dataset == suite)
+
+
 def _evaluations(records: pd.DataFrame, seed: int, resamples: int) -> Iterator[tuple[tuple[str, str, str], Evaluation]]:
     """Cut the records into evaluations, in the order of their names."""
-    clean = records[(records["suite"] == "imagenet") & (records["condition"] == "clean")]
+    all_clean = _answered(records[records["condition"] == CLEAN])
     for (model, suite, dataset), own in records.groupby(_EVALUATION, observed=True):
-        candidates = clean[clean["model"] == model]
-        same = candidates[candidates["dataset"] == dataset]
-        yield (model, suite, dataset), Evaluation(suite, own, candidates if same.empty else same, seed, resamples)
+        clean = all_clean[all_clean["model"] == model]
+        plain = clean[clean["suite"] == IMAGENET]
+        same = plain[plain["dataset"] == dataset]
+        yield (
+            (model, suite, dataset),
+            Evaluation(
+                suite,
+                _answered(own),
+                own[own["correct"].isna()],
+                plain if same.empty else same,
+                clean[(clean["suite"] == suite) & (clean["dataset"] == IMAGENET)],
+                seed,
+                resamples,
+            ),
+        )
+
+
+def _answered(records: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows that have a right answer."""
+    answered = records["correct"].notna()
+    return (records if answered.all() else records[answered]).astype({"correct": "bool"})  # most often no copy
 
 
 def _typed(records: pd.DataFrame) -> pd.DataFrame:
@@ -71,16 +123,21 @@ def _typed(records: pd.DataFrame) -> pd.DataFrame:
     if missing := [name for name in (*_SAMPLE, *_FLAGS) if name not in records]:
         raise ValueError(f"the records lack the columns {', '.join(missing)}")
     names = dict.fromkeys((*_EVALUATION, "condition", "sample_id"), "category")
-    typed = records[[*_SAMPLE, *_FLAGS]].astype({**names, "severity": "Int8", **_FLAGS})
-    if vague := [name for name in (*names, "correct") if typed[name].isna().any()]:
+    types = {**names, "severity": "Int8", **_FLAGS, **_OPTIONAL}
+    typed = records.reindex(columns=list(types)).astype(types)
+    unanswered = typed["correct"].isna() & (typed["label"].notna() | ("label" not in records))
+    incomplete = {name: typed[name].isna() for name in names} | {"correct": unanswered}
+    if vague := [name for name, rows in incomplete.items() if rows.any()]:
         raise ValueError(f"the records have rows without {', '.join(vague)}")
     if not typed["severity"].dropna().isin(SEVERITIES).all():
         raise ValueError(f"a severity is one of {SEVERITIES}, or missing")
+    if not typed["confidence"].dropna().between(0, 1 + 1e-6).all():  # float32 sums may round up
+        raise ValueError("a confidence lies in [0, 1], or is missing")
     twice = typed.duplicated(_SAMPLE)
     if twice.any():
         first = typed.loc[twice, _SAMPLE].iloc[0]
         raise ValueError("recorded twice: " + ", ".join(f"{name} {value}" for name, value in first.items()))
-    return typed.astype({"correct": "bool"})
+    return typed
 
 
 def _cells(row: Row, note: str) -> tuple[object, ...]:

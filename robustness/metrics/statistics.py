@@ -1,7 +1,11 @@
-"""How sure a figure is: Wilson's interval for rates, the bootstrap over images for everything that is a mean.
+"""How sure a figure is: Wilson's interval for rates, Newcombe's for their differences, else a bootstrap over images.
 
-Wilson: J. Am. Stat. Assoc. 22 (1927) 209. Bootstrap: Efron and Tibshirani 1993, percentile interval, chapter 13.
+Wilson: J. Am. Stat. Assoc. 22 (1927) 209. Newcombe: Stat. Med. 17 (1998) 873, method 10. Bootstrap: Efron and
+Tibshirani 1993, percentile interval, chapter 13.
 """
+
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +23,47 @@ def wilson(successes: int, n: int, note: str = "") -> Score:
     """Rate `successes` / `n` with Wilson's 95 % interval, as a fraction; None when `n` is 0."""
     if n == 0:
         return unmeasured(note or "no samples", FRACTION)
-    interval = binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
-    return Score(successes / n, float(interval.low), float(interval.high), n, FRACTION, note)
+    low, high = _wilson_bounds(successes, n)
+    return Score(successes / n, low, high, n, FRACTION, note)
+
+
+def rate_difference(first: tuple[int, int], second: tuple[int, int], note: str = "") -> Score:
+    """First rate minus second, with Newcombe's 95 % hybrid score interval for independent samples, as a fraction.
+
+    first, second: (successes, n). The score's `n` counts both samples; None when either is empty.
+    """
+    (successes, n), (others, m) = first, second
+    if n == 0 or m == 0:
+        return unmeasured(note or "no samples", FRACTION)
+    rate, other = successes / n, others / m
+    (low, high), (other_low, other_high) = _wilson_bounds(successes, n), _wilson_bounds(others, m)
+    difference = rate - other
+    return Score(
+        difference,
+        difference - math.hypot(rate - low, other_high - other),
+        difference + math.hypot(high - rate, other - other_low),
+        n + m,
+        FRACTION,
+        note,
+    )
+
+
+def bootstrap(figures: Callable[[Array], Array], sizes: Sequence[int], resamples: int, seed: int) -> Array:
+    """Figures of resamples, in each of which the images of each of some independent sets are drawn with replacement.
+
+    figures: how often each image was drawn (float64 [block, n], whole numbers, set after set) → its figures [block, k].
+    sizes: images in each set, all above 0, n in sum. Returns float64 [resamples, k].
+    """
+    n = sum(sizes)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    block = max(1, BLOCK_BYTES // (8 * n))
+    results = []
+    for start in range(0, resamples, block):
+        counts = np.empty((min(block, resamples - start), n))
+        for row in counts:
+            np.concatenate([np.bincount(rng.integers(size, size=size), minlength=size) for size in sizes], out=row)
+        results.append(figures(counts))
+    return np.concatenate(results)
 
 
 def bootstrap_means(values: Array, resamples: int = 10_000, *, seed: int) -> Array:
@@ -30,17 +73,8 @@ def bootstrap_means(values: Array, resamples: int = 10_000, *, seed: int) -> Arr
     `resamples` and `seed` alone: exactly when the values are whole numbers, since their sums have no rounding.
     """
     n = len(values)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    means = np.empty((resamples, values.shape[1]))
-    block = max(1, BLOCK_BYTES // (8 * n))
-    for start in range(0, resamples, block):
-        # How often each image was drawn, times the values: a matrix product, where indexing would copy the images.
-        weights = np.empty((min(block, resamples - start), n))
-        for row in weights:
-            row[:] = np.bincount(rng.integers(n, size=n), minlength=n)
-        means[start : start + block] = weights @ values
-    means /= n
-    return means
+    # A matrix product, where indexing would copy the images.
+    return bootstrap(lambda counts: counts @ values, [n], resamples, seed) / n
 
 
 def percentile_interval(samples: Array, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -59,3 +93,9 @@ def bootstrap_score(value: float, samples: Array, n: int, unit: str, note: str =
     if low == high:
         return Score(value, None, None, n, unit, join_notes(note, "no interval: the images do not vary"))
     return Score(value, low, high, n, unit, note)
+
+
+def _wilson_bounds(successes: int, n: int) -> tuple[float, float]:
+    """Bounds of Wilson's 95 % interval for `successes` of `n` > 0."""
+    interval = binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
