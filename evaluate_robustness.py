@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ if __package__:  # installed below one root name
     from .robustness.errors import RunError, UsageError  # type: ignore
     from .robustness.evaluation import Settings, Subject  # type: ignore
     from .robustness.options import Options  # type: ignore
+    from .robustness.scoring import Scoring  # type: ignore
     from .robustness.suites import SUITES  # type: ignore
 else:
     import datasets
@@ -43,6 +44,7 @@ else:
     from robustness.errors import RunError, UsageError
     from robustness.evaluation import Settings, Subject
     from robustness.options import Options
+    from robustness.scoring import Scoring
     from robustness.suites import SUITES
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -110,8 +112,8 @@ def evaluate(options: Options, command: str) -> int:
     computing.keep_freed_memory()
     job = prepare(demo(options) if options.chooses_nothing else options, command)
     if job.options.dry_run:
-        counts = {name: len(dataset.samples) for name, dataset in job.data.items()}
-        print(forecast.describe(job.groups, job.subjects, counts, job.settings, job.header))
+        _, subjects = views_and_subjects(job.models, job.groups)
+        print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
         return DONE
     run = execute(job)
     print(report(job, run))
@@ -132,14 +134,14 @@ def demo(options: Options) -> Options:
 class Job:
     """A run that is ready to start.
 
-    data: by the name that groups use. views: what images are prepared as; a subject's indices point into them.
+    data, found: by the name that groups use.
     """
 
     options: Options
     groups: tuple[plan.Group, ...]
-    subjects: tuple[Subject, ...]
-    data: dict[str, datasets.Dataset]
-    views: tuple[datasets.View, ...]
+    models: tuple[models.Model, ...]
+    data: dict[str, datasets.Collection]
+    found: dict[str, plan.Found]
     settings: Settings
     workers: int
     header: dict[str, Any]
@@ -148,23 +150,33 @@ class Job:
 def prepare(options: Options, command: str) -> Job:
     """Check everything that a run needs before it starts: names, data, weights, device."""
     check(options)
-    groups = plan.plan(options.suite, options.attack, options.attack_flags, jpeg=options.jpeg)
+    asked = plan.asked_suites(options.suite)
+    attacks = plan.attack_conditions(options.suite, options.attack, options.attack_flags)
     settings, workers = computing.settings(options), computing.workers(options)
-    data = {name: open_data(name, options) for name in dict.fromkeys(group.dataset for group in groups)}
     weights = models.Weights(options.checkpoint, options.random_weights)
     how = (weights, settings.device, options.precision, options.compile)
-    found = [models.resolve(spec, *how) for spec in dict.fromkeys(options.model)]
-    check_gradients(found, groups)
-    views, subjects = views_and_subjects(found, {group.view for group in groups})
+    data, absent = find_data(asked, options)
+    inspected = {name: collection.inspected() for name, collection in data.items()}
+    found = {name: plan.Found(counts, scoring_of(name)) for name, (counts, _) in inspected.items()}
+    own_views = options.preprocessing == "model"
+    groups = plan.plan(asked, attacks, found, jpeg=options.jpeg, own_views=own_views)
+    resolved = tuple(models.resolve(spec, *how) for spec in dict.fromkeys(options.model))
+    check_gradients(resolved, groups)
     described = {
-        name: {"dataset": dataset.name, "layout": dataset.layout} | asdict(dataset.fingerprint())
-        for name, dataset in data.items()
+        name: {"dataset": data[name].name, "layout": data[name].layout} | asdict(fingerprint)
+        for name, (_, fingerprint) in inspected.items()
     }
-    environment = header.environment(
-        settings, workers, options.compile, {dataset.name: dataset.path for dataset in data.values()}
-    )
-    run_header = header.header(command, found, described, groups, options, environment)
-    return Job(options, groups, subjects, data, views, settings, workers, run_header)
+    paths = {collection.name: collection.path for collection in data.values()}
+    environment = header.environment(settings, workers, options.compile, paths)
+    notes = [*absent, *partial(data, found)]
+    run_header = header.header(command, resolved, described, groups, found, options, environment, notes)
+    return Job(options, groups, resolved, data, found, settings, workers, run_header)
+
+
+def scoring_of(name: str) -> Scoring:
+    """Say how a data set's classes are decided for."""
+    labels = datasets.ADAPTERS[name].labels
+    return Scoring(labels.codes, labels.members, labels.rule)
 
 
 def check(options: Options) -> None:
@@ -196,26 +208,68 @@ def check_gradients(found: Sequence[models.Model], groups: Sequence[plan.Group])
         )
 
 
-def open_data(name: str, options: Options) -> datasets.Dataset:
-    """Open data set `name` from where the flags say it is; raises DataError when it is not there."""
+Place = str | Path
+
+
+def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, datasets.Collection], list[str]]:
+    """Open the data sets of the suites, by the names that groups use; say which suites are left out for want of one.
+
+    A suite asked for by name must have its data, of `all` run those that have it. ImageNet comes along where it is
+    found, for clean accuracy. Raises DataError.
+    """
+    data: dict[str, datasets.Collection] = {}
+    absent = []
+    for suite in dict.fromkeys((*asked, plan.CLEAN_SUITE)):
+        name, place = source_of(suite, asked, options)
+        if name in data:
+            continue
+        if place is not None:
+            collection = datasets.open_dataset(name, place) if place != "" else datasets.whole(datasets.open_sample())
+            data[name] = collection.limited(options.limit) if options.limit else collection
+        elif "all" in options.suite:
+            absent.append(f"{suite} is left out: its data was not found.")
+        elif suite in asked or not asked:
+            where = f"not found in {options.data_root}" if options.data_root else "needed"
+            raise datasets.DataError(f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample")
+    return data, absent
+
+
+def source_of(suite_name: str, asked: Sequence[str], options: Options) -> tuple[str, Place | None]:
+    """Say which data set serves a suite, and where it lies: "" for the bundled photographs, None for nowhere.
+
+    --data is for the suites asked for, and with `all` for those of ImageNet; what comes along is found in --data-root.
+    Published images of a suite's conditions go before making them.
+    """
+    suite = SUITES[suite_name]
     if options.sample:
-        dataset = datasets.open_sample()
-    elif options.data:
-        dataset = datasets.open_dataset(name, options.data)
-    elif options.data_root and (found := datasets.find(name, options.data_root)):
-        dataset = datasets.open_dataset(name, found)
-    else:
-        where = f"not found in {options.data_root}" if options.data_root else "needed"
-        raise datasets.DataError(f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample")
-    return dataset.limited(options.limit) if options.limit else dataset
+        return suite.dataset, "" if suite.dataset == plan.CLEAN_SUITE else None
+    given = options.data if suite_name in asked or not asked else None
+    if given and not ("all" in options.suite and suite.dataset != plan.CLEAN_SUITE):
+        return (suite.stored if suite.stored and datasets.holds(suite.stored, given) else suite.dataset), given
+    for name in filter(None, (suite.stored, suite.dataset)):
+        if options.data_root and (place := datasets.find(name, options.data_root)):
+            return name, place
+    return suite.dataset, None
+
+
+def partial(data: Mapping[str, datasets.Collection], found: Mapping[str, plan.Found]) -> Iterator[str]:
+    """Say which data sets have other numbers of images than the published ones; a limited run says so itself."""
+    for name, collection in data.items():
+        official = datasets.ADAPTERS[name].images
+        counts = {part: labels.total() for part, labels in found[name].counts.items()}
+        odd = [part for part, count in counts.items() if official.get(part) not in (count, None)]
+        if odd and collection.limit is None and collection.name == name:
+            there, should = sum(counts.values()), sum(official.get(part) or 0 for part in counts)
+            yield f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
 
 
 def views_and_subjects(
-    found: Sequence[models.Model], kinds: set[str]
+    found: Sequence[models.Model], groups: Sequence[plan.Group]
 ) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
-    """Gather the views of an image that the models need for groups with views of these kinds, each once."""
-    wanted = [{"model": view_of(model.preprocessing), "imagenet-c": datasets.IMAGENET_C_VIEW} for model in found]
-    views = tuple(dict.fromkeys(view for by_kind in wanted for kind, view in by_kind.items() if kind in kinds))
+    """Gather the views of an image that the models need for the groups, each once; subjects point into them."""
+    kinds = dict.fromkeys(group.view for group in groups)
+    wanted = [{kind: datasets.VIEWS[kind](view_of(model.preprocessing)) for kind in kinds} for model in found]
+    views = tuple(dict.fromkeys(view for by_kind in wanted for view in by_kind.values()))
     subjects = tuple(
         Subject(model.provenance.name, model.classifier, {kind: views.index(by_kind[kind]) for kind in kinds})
         for model, by_kind in zip(found, wanted, strict=True)
@@ -232,16 +286,23 @@ def view_of(preprocessing: models.Preprocessing) -> datasets.View:
 def execute(job: Job) -> store.Store:
     """Do what is not done yet; returns the run's store with all of its records."""
     run = open_store(job)
-    groups = {name: [group for group in job.groups if group.dataset == name] for name in job.data}
-    missing = {name: engine.missing(groups[name], len(dataset.samples), run) for name, dataset in job.data.items()}
-    if run.header["end"] and not any(missing.values()):
+    pending = [
+        (name, part, groups, chunks)
+        for name, found in job.found.items()
+        for part, labels in found.counts.items()
+        if (groups := [group for group in job.groups if (group.dataset, group.part) == (name, part)])
+        and (chunks := engine.missing(groups, labels.total(), run))
+    ]
+    if run.header["end"] and not pending:
         say(f"{run.folder} is complete: nothing to do")
         return run
     with progress.progress(job.header["records_expected"], run.records().num_rows) as advance:
-        for name, dataset in job.data.items():
-            how = {"chunk_size": engine.CHUNK_SIZE, "wanted": missing[name], "workers": job.workers}
-            batches = datasets.load(dataset, job.views, **how)
-            engine.run(batches, dataset.name, groups[name], job.subjects, run, job.settings, advance)
+        for name, part, groups, chunks in pending:
+            dataset = job.data[name].open(part)
+            views, subjects = views_and_subjects(job.models, groups)
+            how = {"chunk_size": engine.CHUNK_SIZE, "wanted": chunks, "workers": job.workers}
+            batches = datasets.load(dataset, views, decoder=job.options.decode, **how)
+            engine.run(batches, dataset.name, part, groups, subjects, run, job.settings, advance)
     run.finish(header.now())
     return run
 

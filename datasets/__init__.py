@@ -1,36 +1,43 @@
 """Data sets: which samples there are, what their files hold, and batches of their pixels."""
 
-from .dataset import Dataset, Fingerprint, Sample, Source
+from .adapters import ADAPTERS, Adapter
+from .dataset import NO_CLASS, Collection, Dataset, Fingerprint, Sample, Source, whole
 from .decode import DecodeError, decode
 from .errors import DataError
-from .imagenet import open_imagenet
-from .labels import WNIDS, index_of_wnid
+from .labels import SPACES, WNIDS, LabelSpace, index_of_wnid
 from .loader import Batch, Failure, chunks, load
-from .registry import OPENERS, find, open_dataset
+from .registry import find, holds, open_dataset
 from .sample import open_sample
 from .sources import FolderSource
-from .view import IMAGENET_C_VIEW, View
+from .view import IMAGENET_C_VIEW, VIEWS, View
 
 __all__ = [
+    "ADAPTERS",
     "IMAGENET_C_VIEW",
-    "OPENERS",
+    "NO_CLASS",
+    "SPACES",
+    "VIEWS",
     "WNIDS",
+    "Adapter",
     "Batch",
+    "Collection",
     "DataError",
     "Dataset",
     "DecodeError",
     "Failure",
     "Fingerprint",
     "FolderSource",
+    "LabelSpace",
     "Sample",
     "Source",
     "View",
     "chunks",
     "decode",
     "find",
+    "holds",
     "index_of_wnid",
     "load",
     "open_dataset",
-    "open_imagenet",
     "open_sample",
+    "whole",
 ]

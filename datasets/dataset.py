@@ -1,6 +1,8 @@
 """A data set as plain values: which samples, with which labels, in which order, and where their bytes come from."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -20,12 +22,19 @@ class Source(Protocol):
         ...
 
 
+NO_CLASS = -1  # the label of an image that shows none of the data set's classes
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image: its path below the data set's root, with `/`, and its class index."""
+    """One image: its path below the data set's root, with `/`, and its label, a code of the data set's label space.
+
+    texture: of a cue conflict, the class whose texture it has; its label is then the shape's.
+    """
 
     sample_id: str
     label: int
+    texture: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,10 @@ class Dataset:
             raise DataError(f"{self.path} has samples of the same name: {some(twice)}; keep one of each")
         object.__setattr__(self, "samples", tuple(ordered))
 
+    def counts(self) -> Counter[int]:
+        """Count the samples of each label."""
+        return Counter(sample.label for sample in self.samples)
+
     @property
     def num_classes(self) -> int:
         """Count the distinct labels."""
@@ -83,6 +96,54 @@ class Dataset:
             return self.source.size(sample.sample_id)
         except OSError:  # loading will name this sample as a failure
             return -1
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A data set as it was found: its parts, which are evaluated apart, each opened when it is asked for.
+
+    name: as suites call it. openers: by part; a part is named `name` or `name/severity` after what was done to its
+    images, and "" is the only part of a data set of plain images. layout, path: as of a `Dataset`.
+    """
+
+    name: str
+    openers: Mapping[str, Callable[[], Dataset]]
+    layout: str
+    path: str
+    limit: int | None = None
+
+    def open(self, part: str = "") -> Dataset:
+        """Open one part, cut to the limit; raises DataError when its files are not as they should be."""
+        dataset = self.openers[part]()
+        return dataset if self.limit is None else dataset.limited(self.limit)
+
+    def limited(self, n: int) -> "Collection":
+        """Keep the first `n` samples of every part. Raises ValueError for n < 1."""
+        if n < 1:
+            raise ValueError(f"a data set cannot be limited to {n} samples; give at least 1")
+        return replace(self, limit=n)
+
+    def inspected(self) -> tuple[dict[str, Counter[int]], Fingerprint]:
+        """Open every part once, and return the counts of each part's labels and the fingerprint of all of them.
+
+        The only part's fingerprint is that of its `Dataset`; that of several is a hash of theirs.
+        """
+        counts: dict[str, Counter[int]] = {}
+        fingerprints: dict[str, Fingerprint] = {}
+        for part in self.openers:
+            dataset = self.open(part)
+            counts[part], fingerprints[part] = dataset.counts(), dataset.fingerprint()
+        if list(fingerprints) == [""]:
+            return counts, fingerprints[""]
+        lines = "".join(f"{part}\0{fingerprints[part].sha256}\n" for part in sorted(fingerprints))
+        total = sum(fingerprint.count for fingerprint in fingerprints.values())
+        classes = len(set[int]().union(*counts.values()))
+        return counts, Fingerprint(total, classes, hashlib.sha256(lines.encode()).hexdigest())
+
+
+def whole(dataset: Dataset) -> Collection:
+    """Make the collection of a data set that has no parts."""
+    return Collection(dataset.name, {"": lambda: dataset}, dataset.layout, dataset.path)
 
 
 def _rank(sample: Sample) -> tuple[bytes, str]:

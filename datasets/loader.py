@@ -33,14 +33,15 @@ class Batch:
     """The samples of one chunk.
 
     index: which chunk. views: uint8 [B,3,crop,crop] for each view asked for, in that order. labels: int64 [B].
-    sample_ids: B ids. failures: the chunk's samples that could not be read; the other fields leave them out, so B may
-    be 0.
+    sample_ids: B ids. textures: int64 [B] of cue conflicts, else None. failures: the chunk's samples that could not be
+    read; the other fields leave them out, so B may be 0.
     """
 
     index: int
     views: tuple[Tensor, ...]
     labels: Tensor
     sample_ids: tuple[str, ...]
+    textures: Tensor | None
     failures: tuple[Failure, ...]
 
 
@@ -130,8 +131,14 @@ class _Job:
             views=self._buffers if whole else tuple(buffer[kept] for buffer in self._buffers),
             labels=torch.tensor([self.samples[row].label for row in kept], dtype=torch.int64),
             sample_ids=tuple(self.samples[row].sample_id for row in kept),
+            textures=self._textures(kept),
             failures=tuple(failure for failure in failures if failure is not None),
         )
+
+    def _textures(self, kept: Sequence[int]) -> Tensor | None:
+        textures = [self.samples[row].texture for row in kept]
+        known = [texture for texture in textures if texture is not None]
+        return torch.tensor(known, dtype=torch.int64) if len(known) == len(textures) > 0 else None
 
 
 def _read_ahead(jobs: Iterator[_Job], workers: int, ahead: int) -> Iterator[Batch]:

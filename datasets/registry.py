@@ -1,40 +1,58 @@
-"""Which data sets can be opened by name, and where people usually keep them."""
+"""Data sets by name: where people keep them, and how they are opened."""
 
-from collections.abc import Callable, Mapping
+import difflib
 from pathlib import Path
 
-from .dataset import Dataset
+from .adapters import ADAPTERS
+from .adapters.adapter import Adapter, Data
+from .class_folders import descend
+from .dataset import Collection
 from .errors import DataError
-from .imagenet import open_imagenet
+from .hub_rows import is_hub
+from .rows import Rows, open_rows
+from .sources import open_tree
 
-OPENERS: dict[str, Callable[[Path], Dataset]] = {"imagenet": open_imagenet}
-
-USUAL_FOLDERS: Mapping[str, tuple[str, ...]] = {
-    "imagenet": (
-        "imagenet/val",
-        "imagenet/validation",
-        "imagenet",
-        "ImageNet/val",
-        "ImageNet",
-        "imagenet-1k/val",
-        "imagenet-1k",
-        "imagenet1k/val",
-        "ILSVRC2012/val",
-        "ILSVRC2012",
-        "ILSVRC2012_img_val",
-        "ILSVRC/Data/CLS-LOC/val",
-    ),
-}
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
-def open_dataset(name: str, path: Path) -> Dataset:
-    """Open the data set `name` that lies at `path`. Raises DataError for data that is unusable or a name unknown."""
-    if name not in OPENERS:
-        raise DataError(f"unknown data set {name!r}; known: {', '.join(sorted(OPENERS))}")
-    return OPENERS[name](path)
+def adapter_of(name: str) -> Adapter:
+    """Return the adapter of data set `name`; raises DataError with the nearest known names."""
+    if name not in ADAPTERS:
+        near = difflib.get_close_matches(name, ADAPTERS, n=3) or sorted(ADAPTERS)
+        raise DataError(f"unknown data set {name!r}; known: {', '.join(near)}")
+    return ADAPTERS[name]
+
+
+def open_dataset(name: str, place: str | Path) -> Collection:
+    """Open the data set `name` that lies at `place`.
+
+    place: a folder, an archive, a folder of archives, a folder of parquet files or shards, or `hf://org/name`. Raises
+    DataError for data that is unusable and for an unknown name.
+    """
+    return adapter_of(name).read(open_data(place))
+
+
+def open_data(place: str | Path) -> Data:
+    """Open whatever lies at `place`, not knowing yet what it means. Raises DataError when nothing readable is there."""
+    if is_hub(str(place)):
+        from .hub_rows import open_hub
+
+        return open_hub(str(place))
+    return open_rows(Path(place)) or open_tree(Path(place))
+
+
+def holds(name: str, place: str | Path) -> bool:
+    """Say whether parts of the data set `name` lie at `place`, by the names of the folders. Raises DataError."""
+    data = open_data(place)
+    if isinstance(data, Rows):
+        return False
+    parts = {part.partition("/")[0] for part in adapter_of(name).images}
+    tree = descend(data, lambda entries: bool(parts.intersection(entries.folders)))
+    return bool(parts.intersection(tree.entries().folders))
 
 
 def find(name: str, root: Path) -> Path | None:
-    """Look below `root` for the data set `name` under its usual folder names; None when it is not there."""
-    places = (root / folder for folder in USUAL_FOLDERS.get(name, ()))
-    return next((place for place in places if place.is_dir()), None)
+    """Look below `root` for the data set `name` under its usual names; None when it is not there."""
+    folders = (*adapter_of(name).folders, name)
+    archives = (f"{folder}{suffix}" for folder in folders for suffix in ARCHIVES)
+    return next((root / place for place in (*folders, *archives) if (root / place).exists()), None)

@@ -1,6 +1,7 @@
 """From a photograph to the square a model sees: resize and crop as torchvision's evaluation transforms do it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
 from PIL.Image import Image
@@ -62,3 +63,14 @@ class View:
 
 
 IMAGENET_C_VIEW = View(256, 224, "bilinear")  # what the published ImageNet-C was made from (make_imagenet_c.py)
+STORED_VIEW = View(None, 224, "bilinear")  # of images that are published at 224 × 224: no resize (test.py, ImageNet-C)
+OBJECTNET_VIEW = View(224, 224, "bilinear", border=2)  # without its red frame (objectnet-template-pytorch)
+
+# From the view that a model states to the one that a benchmark is seen in, by the name that suites give it.
+VIEWS: Mapping[str, Callable[[View], View]] = {
+    "model": lambda own: own,
+    "resize-256": lambda _own: IMAGENET_C_VIEW,
+    "stored-224": lambda _own: STORED_VIEW,
+    "objectnet": lambda _own: OBJECTNET_VIEW,
+    "objectnet-model": lambda own: replace(own, border=OBJECTNET_VIEW.border),
+}

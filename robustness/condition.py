@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["clean", "corruption", "attack"]
+Kind = Literal["clean", "stored", "corruption", "attack"]
 Value = str | int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One treatment of the images, fully described by plain values.
+
+    kind: "clean" images are as their data set has them, and so are "stored" ones, which somebody treated before: a
+    published corruption, a variation of the background. Corruptions and attacks are made here.
 
     params: (name, value) pairs in the order in which they are written, e.g. (("severity", 3),) for a corruption or
     (("norm", "linf"), ("eps", "4/255"), ("steps", 40)) for an attack.
@@ -27,14 +30,14 @@ class Condition:
 
     @property
     def severity(self) -> int | None:
-        """The severity 1-5 of a corruption; None for anything else."""
+        """The severity 1-5 of a corruption, made here or stored; None for anything else."""
         value = dict(self.params).get("severity")
         return value if isinstance(value, int) else None
 
     @property
     def label(self) -> str:
         """What a record's `condition` column holds: a corruption's bare name, or the key of anything else."""
-        return self.name if self.kind == "corruption" else self.key
+        return self.name if self.kind in ("corruption", "stored") else self.key
 
 
 CLEAN = Condition("clean", "clean")
@@ -43,6 +46,11 @@ CLEAN = Condition("clean", "clean")
 def corruption(name: str, severity: int) -> Condition:
     """Describe `name` at `severity` (1-5)."""
     return Condition("corruption", name, (("severity", severity),))
+
+
+def stored(name: str, severity: int | None = None) -> Condition:
+    """Describe images that lie ready under `name`, a corruption's at a severity of 1-5."""
+    return Condition("stored", name, () if severity is None else (("severity", severity),))
 
 
 def parse(key: str) -> tuple[str, dict[str, str]]:

@@ -37,11 +37,12 @@ class Batch(Samples, Protocol):
 
 def part_name(group: Group, block: str, index: int) -> str:
     """Name the store's part for one block of conditions on one batch of samples."""
-    return f"{group.suite}.{block}.{index:06d}"
+    dataset = "" if group.dataset == group.suite else group.dataset
+    return _dotted(group.suite, dataset, group.part, block, index)
 
 
 def missing(groups: Sequence[Group], samples: int, store: Store) -> list[int]:
-    """List which chunks of a data set of so many samples still have a block to do."""
+    """List which chunks of a data set, or a part of one, of so many samples still have a block to do."""
     blocks = [(group, name) for group in groups for name, _ in group.blocks()]
     chunks = range(-(-samples // CHUNK_SIZE))
     return [i for i in chunks if not all(store.has(part_name(group, name, i)) for group, name in blocks)]
@@ -50,6 +51,7 @@ def missing(groups: Sequence[Group], samples: int, store: Store) -> list[int]:
 def run(
     batches: Iterable[Batch],
     dataset: str,
+    part: str,
     groups: Sequence[Group],
     subjects: Sequence[Subject],
     store: Store,
@@ -58,17 +60,18 @@ def run(
 ) -> None:
     """Evaluate every missing block of `groups` on every batch, and append its records to the store.
 
-    advance: called with the number of records that were just made. Raises RunError for a model or an attack that
-    breaks its contract; what was appended before stays.
+    dataset, part: whose batches these are; part is "" for a data set without parts. advance: called with the number of
+    records that were just made. Raises RunError for a model or an attack that breaks its contract; what was appended
+    before stays.
     """
     for batch in batches:
-        store.fail(f"{dataset}.{batch.index:06d}", _failures(dataset, batch.failures))
+        store.fail(_dotted(dataset, part, batch.index), _failures(dataset, part, batch.failures))
         evaluator = Evaluator(batch, subjects, settings)
         for group in groups:
-            for name, _ in group.blocks():
-                part = part_name(group, name, batch.index)
-                if not store.has(part):
-                    store.append(part, _block(evaluator, dataset, group, name, advance))
+            blocks = [name for name, _ in group.blocks() if not store.has(part_name(group, name, batch.index))]
+            chosen = evaluator.among(group.scoring.codes) if blocks else evaluator
+            for name in blocks:
+                store.append(part_name(group, name, batch.index), _block(chosen, dataset, group, name, advance))
 
 
 def _block(evaluator: Evaluator, dataset: str, group: Group, name: str, advance: Callable[[int], object]) -> pa.Table:
@@ -80,13 +83,20 @@ def _block(evaluator: Evaluator, dataset: str, group: Group, name: str, advance:
         except RunError as error:
             raise RunError(f"{group.suite}, {condition.key}, {samples.sample_ids[0]} …: {error}") from error
         tables += [
-            rows(subject.name, group.suite, dataset, condition, samples.sample_ids, samples.labels, verdict)
+            rows(subject.name, group.suite, dataset, condition, samples, verdict)
             for subject, verdict in zip(evaluator.subjects, verdicts, strict=True)
         ]
         advance(len(verdicts) * len(samples.sample_ids))
     return pa.concat_tables(tables)
 
 
-def _failures(dataset: str, failures: Sequence[Failure]) -> pa.Table:
-    columns = [{"dataset": dataset, "sample_id": f.sample_id, "reason": f.reason} for f in failures]
+def _dotted(*names: str | int) -> str:
+    """Join names to one that can be a file's."""
+    written = (f"{name:06d}" if isinstance(name, int) else name.replace("/", "-") for name in names)
+    return ".".join(filter(None, written))
+
+
+def _failures(dataset: str, part: str, failures: Sequence[Failure]) -> pa.Table:
+    place = f"{part}/" if part else ""
+    columns = [{"dataset": dataset, "sample_id": f"{place}{f.sample_id}", "reason": f.reason} for f in failures]
     return pa.Table.from_pylist(columns, schema=FAILURE_SCHEMA)

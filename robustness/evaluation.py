@@ -4,9 +4,9 @@ A corruption is drawn and applied once and shown to every classifier of the run.
 was right when clean is attacked, and a fresh forward pass judges what comes out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,21 +17,27 @@ from .condition import Condition
 from .corruptions import apply_jpeg, corrupt
 from .errors import RunError
 from .plan import Group
-from .records import AttackVerdict, Verdict, joined, judge
+from .records import NO_CLASS, AttackVerdict, Labelled, Verdict, joined
 from .seeds import generator
 
 FLOAT_NOISE = 1e-6  # what rounding may put a pixel outside [0,1], or an image outside its ball
 
 
-class Samples(Protocol):
-    """Decoded images: a tensor uint8 [B,3,H,W] a view, labels int64 [B], and B sample ids."""
+class Samples(Labelled, Protocol):
+    """Decoded images: a tensor uint8 [B,3,H,W] a view, with labels, ids and textures."""
 
     @property
     def views(self) -> Sequence[Tensor]: ...  # noqa: D102
-    @property
-    def labels(self) -> Tensor: ...  # noqa: D102
-    @property
-    def sample_ids(self) -> Sequence[str]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some of a batch's samples."""
+
+    views: Sequence[Tensor]
+    labels: Tensor
+    sample_ids: Sequence[str]
+    textures: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +59,35 @@ class Settings:
 
 
 class Evaluator:
-    """One batch of samples while its conditions are worked through; clean verdicts are found once and kept."""
+    """One batch of samples while its conditions are worked through; clean logits are found once and kept."""
 
     def __init__(self, samples: Samples, subjects: Sequence[Subject], settings: Settings) -> None:
         self.samples, self.subjects, self.settings = samples, subjects, settings
-        self._clean: dict[str, Verdict] = {}
+        self._logits: dict[tuple[str, int], Tensor] = {}
+
+    def among(self, codes: Collection[int]) -> "Evaluator":
+        """Return the evaluator of the samples whose label is one of `codes`, or that have none: itself if all are."""
+        labels = self.samples.labels
+        kept = torch.isin(labels, torch.tensor([*codes, NO_CLASS])).nonzero()[:, 0]
+        if len(kept) == len(labels):
+            return self
+        textures = self.samples.textures
+        selection = Selection(
+            tuple(view[kept] for view in self.samples.views),
+            labels[kept],
+            tuple(self.samples.sample_ids[i] for i in kept.tolist()),
+            None if textures is None else textures[kept],
+        )
+        some = Evaluator(selection, self.subjects, self.settings)
+        some._logits = {key: logits[kept] for key, logits in self._logits.items()}
+        return some
 
     def verdicts(self, group: Group, condition: Condition) -> list[Verdict]:
         """Return the verdict of each subject under `condition`; raises RunError when a model or attack misbehaves."""
         if condition.kind == "corruption":
             return self.corrupted(group, condition)
-        judged = self.clean if condition.kind == "clean" else self.attacked
-        return [judged(subject, subject.views[group.view], condition) for subject in self.subjects]
+        judged = self.attacked if condition.kind == "attack" else self.clean
+        return [judged(subject, group, condition) for subject in self.subjects]
 
     def corrupted(self, group: Group, condition: Condition) -> list[Verdict]:
         """Corrupt, store as JPEG where the group says so, and classify."""
@@ -76,40 +99,51 @@ class Evaluator:
                 images = self.samples.views[view][piece].to(self.settings.device)
                 images = corrupt(images, condition.name, condition.severity or 0, generators)
                 shown[view] = apply_jpeg(images, group.jpeg_quality) if group.jpeg_quality else images
-            pieces.append([self._classify(s, shown[s.views[group.view]], piece) for s in self.subjects])
+            logits = [self._classify(subject, shown[subject.views[group.view]]) for subject in self.subjects]
+            pieces.append([group.scoring.judge(each, self.samples.labels[piece]) for each in logits])
         return [joined(verdicts) for verdicts in zip(*pieces, strict=True)]
 
-    def clean(self, subject: Subject, view: int, _condition: Condition | None = None) -> Verdict:
-        """Classify the images as they are."""
-        if subject.name not in self._clean:
-            images = self.samples.views[view]
-            self._clean[subject.name] = joined([self._classify(subject, images[p], p) for p in self._pieces()])
-        return self._clean[subject.name]
+    def clean(self, subject: Subject, group: Group, _condition: Condition | None = None) -> Verdict:
+        """Judge the images as they are."""
+        return group.scoring.judge(self.logits(subject, subject.views[group.view]), self.samples.labels)
 
-    def attacked(self, subject: Subject, view: int, condition: Condition) -> AttackVerdict:
-        """Attack what is right when clean; the rest keeps its clean verdict, at distance 0 and without a query."""
-        clean = self.clean(subject, view)
+    def logits(self, subject: Subject, view: int) -> Tensor:
+        """Classify the images as they are: float32 [B,1000] on the CPU."""
+        key = subject.name, view
+        if key not in self._logits:
+            images = self.samples.views[view]
+            self._logits[key] = torch.cat([self._classify(subject, images[piece]).cpu() for piece in self._pieces()])
+        return self._logits[key]
+
+    def attacked(self, subject: Subject, group: Group, condition: Condition) -> AttackVerdict:
+        """Attack what is right when clean; the rest keeps its clean verdict, at distance 0 and without a query.
+
+        A benchmark with classes of its own is attacked in these: the attack sees their scores.
+        """
+        clean, view = self.clean(subject, group), subject.views[group.view]
+        classifier = group.scoring.classifier(subject.classifier)
         verdict = _unattacked(clean)
         right = clean.correct.nonzero()[:, 0]
         for start in range(0, len(right), self.settings.batch_size):
             where = right[start : start + self.settings.batch_size]
             images = as_float(self.samples.views[view][where].to(self.settings.device))
-            labels = self.samples.labels[where].to(self.settings.device)
-            found = build(condition)(subject.classifier, images, labels, self._generators(condition, where.tolist()))
+            labels = self.samples.labels[where]
+            targets = group.scoring.positions(labels).to(self.settings.device)
+            found = build(condition)(classifier, images, targets, self._generators(condition, where.tolist()))
             delta = _checked_delta(found.images, images, condition)
             with torch.inference_mode():
-                fresh = judge(subject.classifier(found.images), labels)
+                fresh = group.scoring.judge(subject.classifier(found.images), labels)
             for part in fields(fresh):
-                getattr(verdict, part.name)[where] = getattr(fresh, part.name)
+                if (values := getattr(fresh, part.name)) is not None:
+                    getattr(verdict, part.name)[where] = values
             verdict.linf[where] = NORMS["linf"].distance(delta).cpu()
             verdict.l2[where] = NORMS["l2"].distance(delta).cpu()
             verdict.queries[where] = found.queries.cpu()
         return verdict
 
-    def _classify(self, subject: Subject, images: Tensor, piece: slice) -> Verdict:
+    def _classify(self, subject: Subject, images: Tensor) -> Tensor:
         with torch.inference_mode():
-            logits = subject.classifier(as_float(images.to(self.settings.device)))
-        return judge(logits, self.samples.labels[piece])
+            return subject.classifier(as_float(images.to(self.settings.device)))
 
     def _pieces(self) -> Iterator[slice]:
         step = self.settings.batch_size
@@ -126,7 +160,8 @@ def as_float(images: Tensor) -> Tensor:
 
 def _unattacked(clean: Verdict) -> AttackVerdict:
     """Return a copy of `clean` as the verdict of an attack that did nothing."""
-    copy = {part.name: getattr(clean, part.name).clone() for part in fields(clean)}
+    parts = {part.name: getattr(clean, part.name) for part in fields(clean)}
+    copy: dict[str, Any] = {name: None if values is None else values.clone() for name, values in parts.items()}
     nothing = torch.zeros(len(clean.pred))
     return AttackVerdict(
         **copy, clean_correct=clean.correct, linf=nothing, l2=nothing.clone(), queries=nothing.to(torch.int64)

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 
 from .condition import Condition
 from .evaluation import Settings, Subject
-from .plan import Group
+from .plan import Found, Group
 
 BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
 
@@ -16,13 +17,13 @@ BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
 def describe(
     groups: Sequence[Group],
     subjects: Sequence[Subject],
-    counts: Mapping[str, int],
+    found: Mapping[str, Found],
     settings: Settings,
     header: Mapping[str, Any],
 ) -> str:
     """Write the plan: data, models, conditions, samples, forward passes and an estimate of the time.
 
-    counts: images of each data set, by the name that groups use. header: of `header.header`. Times each model once.
+    found: the data sets, by the name that groups use. header: of `header.header`. Times each model once.
     """
     lines = [f"note: {note}" for note in header["notes"]]
     for data in header["identity"]["data"]:
@@ -30,13 +31,14 @@ def describe(
         lines.append(f"data: {data['dataset']}, {data['count']:,} images, {data['layout']}, {path}")
     lines += [f"model: {m['name']}, {m['source']}" for m in header["identity"]["models"]]
     passes = 0
-    for group in groups:
-        images = counts[group.dataset]
-        cost = images * sum(passes_of(condition) for condition in group.conditions)
+    for (suite, dataset), together in groupby(groups, key=lambda group: (group.suite, group.dataset)):
+        sizes = [(group.size(found), group.conditions) for group in together]
+        records = sum(images * len(conditions) for images, conditions in sizes)
+        cost = sum(images * sum(map(passes_of, conditions)) for images, conditions in sizes)
         passes += cost
         lines.append(
-            f"suite: {group.suite}, {len(group.conditions)} conditions × {images:,} images, "
-            f"at most {cost:,} forward passes a model"
+            f"suite: {suite} on {dataset}, {sum(len(conditions) for _, conditions in sizes)} conditions, "
+            f"{records:,} images, at most {cost:,} forward passes a model"
         )
     seconds = passes * sum(seconds_per_image(subject, settings) for subject in subjects)
     lines.append(f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes")

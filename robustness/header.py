@@ -12,7 +12,7 @@ import torch
 from .evaluation import Settings
 from .models import Model
 from .options import Options
-from .plan import Group
+from .plan import Found, Group
 
 VERSION = "0.1.0"
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
@@ -23,28 +23,35 @@ def header(
     models: Sequence[Model],
     data: Mapping[str, Mapping[str, Any]],
     groups: Sequence[Group],
+    found: Mapping[str, Found],
     options: Options,
     environment: Mapping[str, Any],
+    remarks: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Gather the header of a run that is about to start.
 
     data: by the name that groups use; each says its dataset (name), count, classes and the hash of its ids, sizes and
-    labels. "identity" is all that a number depends on: two runs with the same identity have the same records.
+    labels. found: the same data sets, counted. remarks: what the notes begin with. "identity" is all that a number
+    depends on: two runs with the same identity have the same records.
     """
-    conditions = {group.suite: [condition.key for condition in group.conditions] for group in groups}
-    per_image = sum(data[group.dataset]["count"] * len(group.conditions) for group in groups)
+    conditions: dict[str, list[str]] = {}
+    for group in groups:
+        conditions.setdefault(group.suite, []).extend(condition.key for condition in group.conditions)
+    records = sum(group.size(found) * len(group.conditions) for group in groups)
     return {
         "command": command,
         "version": VERSION,
         "start": now(),
         "end": None,
-        "records_expected": len(models) * per_image,
-        "notes": notes(models, data, groups, options),
+        "records_expected": len(models) * records,
+        "notes": [*remarks, *notes(models, data, groups, options)],
         "identity": {
             "version": VERSION,
             "seed": options.seed,
             "limit": options.limit,
             "precision": options.precision,
+            "decoder": options.decode,
+            "views": {group.suite: group.view for group in groups},
             "jpeg": any(group.jpeg_quality for group in groups),
             "models": [asdict(m.provenance) | {"preprocessing": asdict(m.preprocessing)} for m in models],
             "data": list(data.values()),
@@ -77,7 +84,7 @@ def notes(
     untrained = [model.provenance.spec for model in models if model.provenance.random_weights]
     partial = [model.provenance for model in models if model.provenance.unanswered]
     counts = " and ".join(str(described["count"]) for described in data.values())
-    in_memory = any(group.stored_as_jpeg and group.jpeg_quality is None for group in groups)
+    in_memory = any("In memory" in group.note for group in groups)
     return [
         *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),
         *(

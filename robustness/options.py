@@ -42,8 +42,8 @@ class Options:
 
     suite: Annotated[Listed, Parameter(group=DATA)] = ()
     """A benchmark to run (--list-suites); repeat it for several, or `all`."""
-    data: Annotated[Path | None, Parameter(group=DATA)] = None
-    """The data for the suites given: a folder."""
+    data: Annotated[str | None, Parameter(group=DATA)] = None
+    """The data for the suites given: a folder, archives, a folder of parquet files or shards, hf://org/name."""
     data_root: Annotated[Path | None, Parameter(group=DATA, env_var="ROBUSTNESS_DATA")] = None
     """Where all data sets live, found by their usual names."""
     sample: Annotated[bool, Switch, Parameter(group=DATA)] = False
@@ -52,6 +52,10 @@ class Options:
     """Only the first N samples of a fixed order that mixes classes."""
     jpeg: Annotated[bool, Parameter(group=DATA)] = True
     """Store corrupted images as JPEG of quality 85, as the published ImageNet-C did, or keep them in memory."""
+    preprocessing: Annotated[Literal["benchmark", "model"], Parameter(group=DATA)] = "benchmark"
+    """Prepare the pictures of ImageNet-A, -O, -R, -Sketch and ObjectNet as their authors do or as the model states."""
+    decode: Annotated[Literal["fast", "pillow"], Parameter(group=DATA)] = "fast"
+    """Decode and resize fast, at most two grey levels from Pillow, or exactly as Pillow does."""
 
     attack: Annotated[Listed, Parameter(group=ATTACK)] = ()
     """An attack to run (--list-attacks); repeat it for several."""

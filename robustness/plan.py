@@ -1,14 +1,16 @@
 """From flags to work: which groups of conditions run on which view of which data set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from .attacks import attack_condition, defaults
-from .condition import Condition
+from .condition import CLEAN, Condition, stored
 from .errors import UsageError
-from .suites import ADVERSARIAL_ATTACKS, ADVERSARIAL_EPS, JPEG_QUALITY, SUITES
+from .records import NO_CLASS
+from .scoring import IMAGENET, Scoring
+from .suites import ADVERSARIAL_ATTACKS, ADVERSARIAL_EPS, JPEG_QUALITY, SUITES, Suite
 
 CLEAN_SUITE, ATTACK_SUITE = "imagenet", "adversarial"
 
@@ -25,24 +27,42 @@ class AttackFlags:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A data set that is there.
+
+    counts: for each of its parts, how many samples have each label. A part is named `name` or `name/severity` after the
+    condition that its images are under; "" is the one part of a data set of clean images. scoring: of its classes.
+    """
+
+    counts: Mapping[str, Mapping[int, int]]
+    scoring: Scoring = IMAGENET
+
+    def conditions(self) -> dict[str, Condition]:
+        """Return the condition of each part."""
+        return {part: stored_condition(part) if part else CLEAN for part in self.counts}
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Conditions of one suite on one data set and view.
+    """Conditions of one suite on one view of one part of a data set.
 
     jpeg_quality: of the round trip after a corruption, None for images in memory. stored_as_jpeg: whether the
-    benchmark's own images went through one.
+    benchmark's own images went through one. Samples whose label `scoring` does not know are not the group's.
     """
 
     suite: str
     dataset: str
     view: str
     conditions: tuple[Condition, ...]
+    part: str = ""
+    scoring: Scoring = IMAGENET
     jpeg_quality: int | None = None
     stored_as_jpeg: bool = False
 
     @property
     def note(self) -> str:
         """What a reader of the group's figures must know."""
-        if not self.stored_as_jpeg:
+        if not any(condition.kind == "corruption" for condition in self.conditions) or not self.stored_as_jpeg:
             return ""
         return f"JPEG quality {self.jpeg_quality} after the corruption." if self.jpeg_quality else "In memory, no JPEG."
 
@@ -51,39 +71,100 @@ class Group:
         for name, conditions in groupby(self.conditions, key=lambda condition: condition.name):
             yield name, tuple(conditions)
 
+    def size(self, found: Mapping[str, Found]) -> int:
+        """Count the group's samples in the data that was found."""
+        known = {*self.scoring.codes, NO_CLASS}
+        return sum(n for label, n in found[self.dataset].counts[self.part].items() if label in known)
 
-def plan(suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags, *, jpeg: bool) -> tuple[Group, ...]:
-    """Turn suites and attacks into groups, the clean condition of their data set first.
 
-    Every other suite compares with clean accuracy, so the `imagenet` suite always comes along.
-    Raises UsageError for unknown names and for flags that no attack of the run takes.
+def stored_condition(part: str) -> Condition:
+    """Return the condition that a part's name tells: `mixed_rand`, `gaussian_noise/3`."""
+    name, _, severity = part.partition("/")
+    return stored(name, int(severity) if severity else None)
+
+
+def asked_suites(suites: Sequence[str]) -> tuple[str, ...]:
+    """List the suites that were asked for, each once; `all` asks for every one. Raises UsageError for unknown names."""
+    names = list(SUITES) if "all" in suites else suites
+    for name in names:
+        SUITES[name]
+    return tuple(dict.fromkeys(names))
+
+
+def plan(
+    asked: Sequence[str], attacks: Sequence[Condition], found: Mapping[str, Found], *, jpeg: bool, own_views: bool
+) -> tuple[Group, ...]:
+    """Turn suites into groups, as far as their data was found.
+
+    asked: as of `asked_suites`. Clean accuracy, with which all others are compared, comes along wherever there is
+    ImageNet. attacks: as of `attack_conditions`; they are made on the clean images of the data of the suites asked for,
+    or of ImageNet. found: by data set; one that holds a suite's conditions ready made goes before making them.
+    own_views: whether photographs are prepared as the model states it where their benchmark prepares them its own way.
+    Raises UsageError when there is nothing clean to attack, and for data that holds no condition of a suite.
     """
-    names = list(SUITES) if "all" in suites else list(suites)
-    if ATTACK_SUITE in names:
-        attacks = (*ADVERSARIAL_ATTACKS, *attacks)
-        flags = replace(flags, eps=flags.eps or (ADVERSARIAL_EPS if flags.norm in (None, "linf") else ()))
-    elif attacks:
-        names.append(ATTACK_SUITE)
-    chosen = {name: SUITES[name] for name in (CLEAN_SUITE, *names)}
-    adversarial = attack_conditions(attacks, flags)
-    return tuple(
-        Group(
-            suite=name,
-            dataset=suite.dataset,
-            view=suite.view,
-            conditions=adversarial if name == ATTACK_SUITE else suite.conditions,
-            jpeg_quality=JPEG_QUALITY if jpeg and suite.stored_as_jpeg else None,
-            stored_as_jpeg=suite.stored_as_jpeg,
-        )
-        for name, suite in chosen.items()
-    )
+    groups: list[Group] = []
+    for name in dict.fromkeys((CLEAN_SUITE, *asked)):
+        if name != ATTACK_SUITE:
+            groups += _groups(name, found, jpeg=jpeg, own_views=own_views)
+    if attacks:
+        groups += [replace(g, suite=ATTACK_SUITE, conditions=tuple(attacks)) for g in _attackable(asked, groups, found)]
+    return tuple(groups)
 
 
-def attack_conditions(attacks: Sequence[str], flags: AttackFlags) -> tuple[Condition, ...]:
+def _groups(name: str, found: Mapping[str, Found], *, jpeg: bool, own_views: bool) -> Iterator[Group]:
+    """Yield the groups of one suite, if its data was found: of images that lie ready, or to be made."""
+    suite = SUITES[name]
+    view, scoring = _view(suite, own_views), found.get(suite.dataset, Found({})).scoring
+    if suite.companion and {CLEAN_SUITE, suite.dataset} <= found.keys():
+        yield Group(name, CLEAN_SUITE, view, (CLEAN,), scoring=scoring)
+    ready = suite.stored if suite.stored in found else suite.dataset
+    parts = found[ready].conditions() if ready in found and (suite.stored or suite.conditions is None) else {}
+    wanted = {(condition.name, condition.params) for condition in suite.conditions or parts.values()}
+    chosen = {part: condition for part, condition in parts.items() if (condition.name, condition.params) in wanted}
+    for part, condition in chosen.items():
+        view = "stored-224" if suite.stored else view
+        yield Group(name, ready, view, (condition,), part, found[ready].scoring, stored_as_jpeg=suite.stored_as_jpeg)
+    if not chosen and suite.conditions and suite.dataset in found:
+        quality = JPEG_QUALITY if jpeg and suite.stored_as_jpeg else None
+        yield Group(name, suite.dataset, view, suite.conditions, "", scoring, quality, suite.stored_as_jpeg)
+    elif not chosen and parts:
+        raise UsageError(f"the data of {ready} holds nothing of suite {name}; it holds {', '.join(parts)}")
+
+
+def _view(suite: Suite, own: bool) -> str:
+    """Choose how a suite's images are prepared."""
+    if not (own and suite.photographs):
+        return suite.view
+    return "objectnet-model" if suite.view == "objectnet" else "model"
+
+
+def _attackable(asked: Sequence[str], groups: Sequence[Group], found: Mapping[str, Found]) -> list[Group]:
+    """Find the clean images to attack, a group a data set: those of the suites asked for, failing these ImageNet's."""
+    clean = {
+        group.dataset: group
+        for group in groups
+        if group.conditions == (CLEAN,)
+        and group.dataset == SUITES[group.suite].dataset  # no companion
+        and found[group.dataset].counts[""].keys() - {NO_CLASS}
+    }
+    own = {SUITES[name].dataset for name in asked if name != ATTACK_SUITE}
+    if ATTACK_SUITE in asked or not own & clean.keys():
+        own = {CLEAN_SUITE}
+    if not own & clean.keys():
+        raise UsageError("there are no clean images to attack; give their data set too, with --data-root")
+    return [group for dataset, group in clean.items() if dataset in own]
+
+
+def attack_conditions(suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags) -> tuple[Condition, ...]:
     """Describe every attack at every eps, giving each the flags that it takes.
+
+    With the suite `adversarial` its own attacks come first, at its own radii unless others are given.
 
     Raises UsageError when a flag was given that no attack of the run takes, or that makes no sense.
     """
+    if ATTACK_SUITE in suites or "all" in suites:
+        attacks = (*ADVERSARIAL_ATTACKS, *attacks)
+        flags = replace(flags, eps=flags.eps or (ADVERSARIAL_EPS if flags.norm in (None, "linf") else ()))
     given: dict[str, Any] = {name: value for name, value in asdict(flags).items() if value not in (None, ())}
     taken = {name: set(defaults(name)) for name in attacks}
     unused = sorted(set(given).difference(*taken.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import pyarrow as pa
 import torch
@@ -17,11 +18,15 @@ SCHEMA = pa.schema(
         ("condition", pa.string()),  # "clean", a corruption's name, an attack's key
         ("severity", pa.int8()),  # 1-5, null for anything but a corruption
         ("sample_id", pa.string()),  # path below the data set's root, with /
-        ("label", pa.int16()),
-        ("pred", pa.int16()),
-        ("confidence", pa.float32()),  # the largest softmax probability
-        ("correct", pa.bool_()),
+        ("label", pa.int16()),  # null for a picture of no class (ImageNet-O)
+        ("pred", pa.int16()),  # the benchmark's own decision, a class as in `label`; -1 for none of its classes
+        ("confidence", pa.float32()),  # the probability of the decision
+        ("correct", pa.bool_()),  # null where there is no label
         ("correct5", pa.bool_()),  # the label is among the five largest logits
+        ("texture", pa.int16()),  # class of the texture, as in `label`; null for anything but cue conflicts
+        ("pred_1000way", pa.int16()),  # the largest of all 1000 logits; these three are null for ImageNet's own classes
+        ("correct_1000way", pa.bool_()),  # ... and it stands for the label
+        ("correct_restricted", pa.bool_()),  # the largest logit among those of the benchmark's classes does
         ("clean_correct", pa.bool_()),  # from here on null for anything but an attack
         ("success", pa.bool_()),  # right when clean and fooled; null where it was wrong when clean
         ("linf", pa.float32()),  # distance from the clean image, pixels in [0,1]
@@ -29,19 +34,34 @@ SCHEMA = pa.schema(
         ("queries", pa.int32()),  # forward passes that the attack used
     ]
 )
+NO_CLASS = -1  # the label of a picture that shows none of the classes, and the decision for none of them
+
+
+class Labelled(Protocol):
+    """Samples as far as records name them: B ids, labels int64 [B], and textures int64 [B] where there are any."""
+
+    @property
+    def sample_ids(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+    @property
+    def textures(self) -> Tensor | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a classifier said of a batch: CPU tensors of length B."""
+    """What a classifier said of a batch: CPU tensors of length B, named as in the records; None where all are null."""
 
     pred: Tensor  # int64
     confidence: Tensor  # float32
     correct: Tensor  # bool
-    correct5: Tensor  # bool
+    correct5: Tensor | None  # bool
+    pred_1000way: Tensor | None = None  # int64
+    correct_1000way: Tensor | None = None  # bool
+    correct_restricted: Tensor | None = None  # bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttackVerdict(Verdict):
     """What it said of attacked images, and what the attack did to reach that."""
 
@@ -51,19 +71,12 @@ class AttackVerdict(Verdict):
     queries: Tensor  # int64
 
 
-def judge(logits: Tensor, labels: Tensor) -> Verdict:
-    """Read the verdicts off logits [B,K], K ≥ 5, for labels [B]; ties go to the smaller class."""
-    logits, labels = logits.detach().cpu(), labels.cpu()
-    top5 = torch.topk(logits, 5).indices
-    pred = logits.argmax(1)
-    confidence = logits.softmax(1).amax(1)
-    return Verdict(pred, confidence, pred == labels, (top5 == labels[:, None]).any(1))
-
-
 def joined(verdicts: Sequence[Verdict]) -> Verdict:
     """Concatenate verdicts of the same type in order."""
     kind = type(verdicts[0])
-    return kind(**{f.name: torch.cat([getattr(v, f.name) for v in verdicts]) for f in fields(kind)})
+    parts = {f.name: [getattr(verdict, f.name) for verdict in verdicts] for f in fields(kind)}
+    whole: dict[str, Any] = {name: None if values[0] is None else torch.cat(values) for name, values in parts.items()}
+    return kind(**whole)
 
 
 def rows(
@@ -71,23 +84,30 @@ def rows(
     suite: str,
     dataset: str,
     condition: Condition,
-    sample_ids: Sequence[str],
-    labels: Tensor,
+    samples: Labelled,
     verdict: Verdict,
 ) -> pa.Table:
     """Make the records of one model under one condition: a table of `SCHEMA` with a row per sample."""
-    count = len(sample_ids)
+    count = len(samples.sample_ids)
+    unlabelled = (samples.labels == NO_CLASS).numpy()
     columns: dict[str, object] = {
         "model": [model] * count,
         "suite": [suite] * count,
         "dataset": [dataset] * count,
         "condition": [condition.label] * count,
         "severity": [condition.severity] * count,
-        "sample_id": list(sample_ids),
-        "label": labels.numpy(),
-        **{f.name: getattr(verdict, f.name).numpy() for f in fields(verdict)},
+        "sample_id": list(samples.sample_ids),
+        "label": pa.array(samples.labels.numpy(), mask=unlabelled),
+        "texture": None if samples.textures is None else samples.textures.numpy(),
+        **{f.name: None if (t := getattr(verdict, f.name)) is None else t.numpy() for f in fields(verdict)},
     }
+    for name in ("correct", "correct5", "correct_1000way", "correct_restricted"):
+        if columns[name] is not None:
+            columns[name] = pa.array(columns[name], mask=unlabelled)
     if isinstance(verdict, AttackVerdict):
         columns["success"] = pa.array(~verdict.correct.numpy(), mask=~verdict.clean_correct.numpy())
-    arrays = [pa.array(columns[f.name]).cast(f.type) if f.name in columns else pa.nulls(count, f.type) for f in SCHEMA]
+    arrays = [
+        pa.nulls(count, f.type) if (column := columns.get(f.name)) is None else pa.array(column).cast(f.type)
+        for f in SCHEMA
+    ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)

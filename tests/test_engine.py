@@ -29,7 +29,7 @@ CONDITIONS = (
 PGD = Condition("attack", "pgd", (("norm", "linf"), ("eps", "1/255"), ("steps", 3)))
 GROUPS = (
     Group("imagenet", "d", "model", (CLEAN,)),
-    Group("imagenet-c", "d", "imagenet-c", CONDITIONS, jpeg_quality=85),
+    Group("imagenet-c", "d", "resize-256", CONDITIONS, jpeg_quality=85),
     Group("adversarial", "d", "model", (PGD,)),
 )
 SIZE = 32
@@ -55,6 +55,7 @@ class Batch:
     views: tuple[Tensor, ...]
     labels: Tensor
     sample_ids: tuple[str, ...]
+    textures: Tensor | None = None
     failures: tuple[Failure, ...] = ()
 
 
@@ -74,7 +75,7 @@ def batches(count: int = 10, chunk: int = CHUNK) -> list[Batch]:
 
 
 def subjects() -> list[Subject]:
-    return [Subject(f"m{seed}", Linear(size=SIZE, seed=seed), {"imagenet-c": 1, "model": 0}) for seed in (0, 1)]
+    return [Subject(f"m{seed}", Linear(size=SIZE, seed=seed), {"resize-256": 1, "model": 0}) for seed in (0, 1)]
 
 
 def record(folder: Path, batch_size: int = 4, stop_after: int | None = None) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def record(folder: Path, batch_size: int = 4, stop_after: int | None = None) -> 
 
     wanted = engine.missing(GROUPS, 10, store)
     settings = Settings(0, torch.device("cpu"), batch_size)
-    engine.run((b for b in batches() if b.index in wanted), "data", GROUPS, subjects(), store, settings, advance)
+    engine.run((b for b in batches() if b.index in wanted), "data", "", GROUPS, subjects(), store, settings, advance)
     return store.records().to_pandas()
 
 
@@ -158,9 +159,9 @@ def test_models_share_a_corruption_and_see_the_protocols_view(monkeypatch: pytes
 def test_unreadable_samples_are_written_down(tmp_path: Path) -> None:
     store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
     empty = torch.empty(0, 3, SIZE, SIZE, dtype=torch.uint8)
-    batch = Batch(0, (empty, empty), torch.empty(0, dtype=torch.int64), (), (Failure("n/1.JPEG", "truncated"),))
+    batch = Batch(0, (empty, empty), torch.empty(0, dtype=torch.int64), (), None, (Failure("n/1.JPEG", "truncated"),))
     settings = Settings(0, torch.device("cpu"), 4)
-    engine.run([batch], "data", GROUPS, subjects(), store, settings, lambda _count: None)
+    engine.run([batch], "data", "", GROUPS, subjects(), store, settings, lambda _count: None)
     assert store.failures().to_pylist() == [{"dataset": "data", "sample_id": "n/1.JPEG", "reason": "truncated"}]
     assert store.records().num_rows == 0
     assert engine.missing(GROUPS, 1, store) == []

@@ -7,7 +7,9 @@ import torch
 
 from robustness.condition import CLEAN
 from robustness.errors import RunError, UsageError
-from robustness.records import SCHEMA, judge, rows
+from robustness.evaluation import Selection
+from robustness.records import SCHEMA, rows
+from robustness.scoring import IMAGENET
 from robustness.store import FAILURE_SCHEMA, Store, discard, find_run, read_header
 
 HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-01", "end": None, "notes": ["a sample"]}
@@ -15,8 +17,9 @@ HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-
 
 def some_rows(count: int = 3) -> pa.Table:
     labels = torch.arange(count)
-    verdict = judge(torch.eye(count, 7), labels)
-    return rows("m", "imagenet", "imagenet", CLEAN, [f"s{i}" for i in range(count)], labels, verdict)
+    verdict = IMAGENET.judge(torch.eye(count, 7), labels)
+    samples = Selection((), labels, [f"s{i}" for i in range(count)], None)
+    return rows("m", "imagenet", "imagenet", CLEAN, samples, verdict)
 
 
 def test_what_is_appended_is_read_back_and_known(tmp_path: Path) -> None:

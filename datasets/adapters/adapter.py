@@ -1,0 +1,33 @@
+"""What a benchmark's data set is: where people keep it, how its files lie, and how many there should be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..dataset import Collection
+from ..labels import SPACES, LabelSpace
+from ..rows import Rows
+from ..sources import Tree
+
+Data = Tree | Rows  # a folder or archives, or a table with an image and a label in each row
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How one data set is read.
+
+    read: finds the samples in any of the layouts that are in use; raises DataError. space: key of `SPACES`. images: how
+    many images each part has officially, None where that is not known. classes: how many classes, likewise. folders:
+    where it is kept below a data root; its own name and its archives' are found besides.
+    """
+
+    name: str
+    read: Callable[[Data], Collection]
+    space: str
+    images: Mapping[str, int | None]
+    classes: int
+    folders: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The classes, and how a decision for one of them is read off 1000 logits."""
+        return SPACES[self.space]

@@ -1,0 +1,30 @@
+"""ObjectNet: household things photographed in unusual places, poses and views; 113 of its 313 types are ImageNet's too.
+
+Barbu et al. 2019, NeurIPS; objectnet-1.0.zip of objectnet.dev, whose password is public. Its pictures have a red frame,
+which the view `objectnet` cuts off.
+"""
+
+from ..class_folders import Classes, read_classes, to_classes
+from ..dataset import Collection, whole
+from ..labels import OBJECTNET
+from ..rows import Rows
+from .adapter import Adapter, Data
+
+LABELS = dict(zip(OBJECTNET.names, OBJECTNET.codes, strict=True))
+CLASSES = Classes(
+    LABELS.get,
+    OBJECTNET.codes,
+    "ObjectNet has folders named by type, such as alarm_clock",
+    others=lambda folder: folder.replace("_", "").replace("-", "").isalnum() and folder.islower(),
+)
+
+
+def read_objectnet(data: Data) -> Collection:
+    """Read the 113 types that ImageNet has too, and leave out the rest. Raises DataError."""
+    place = data if isinstance(data, Rows) else to_classes(data, CLASSES, ("images", "objectnet-1.0"))
+    return whole(read_classes(place, ADAPTER.name, CLASSES, "type folders, of which 113 count"))
+
+
+ADAPTER = Adapter(
+    "objectnet", read_objectnet, space="objectnet", images={"": 18_574}, classes=113, folders=("objectnet-1.0",)
+)
