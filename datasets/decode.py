@@ -31,10 +31,9 @@ MAX_ASPECT = 100  # long side : short side; resizing the short side blows the lo
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _ANIMATION = "an animation, not one picture: save the frame that is meant as a file of its own"
-_PILLOW_ERRORS = (
-    *(OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning),
-    *(IndexError, struct.error),  # from GIF, when a second frame is announced but its header is cut
-)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_CUT_HEADER = (IndexError, struct.error)  # of a GIF's second frame; Pillow catches them for the first alone
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, *_BOMB, *_CUT_HEADER)
 
 # Remarks of libjpeg about files whose picture is whole; some of ImageNet's have a stray byte before the end marker.
 _HARMLESS = ("extraneous bytes before marker 0xd9", "Invalid SOS parameters", "JFIF revision", "Adobe color transform")

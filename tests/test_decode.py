@@ -2,11 +2,14 @@
 
 import importlib
 import io
+import re
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +18,9 @@ from PIL import Image
 from torchvision import transforms
 
 from datasets import IMAGENET_C_VIEW, DecodeError, View, decode, open_sample
+from datasets.decode import decode_with_pillow
 
+Decode = Callable[[bytes], NDArray[np.uint8]]
 BOUNDS = importlib.import_module("datasets.decode")  # the package exports a function of the module's name
 SAMPLE = open_sample()
 PHOTOGRAPHS = {sample.sample_id: SAMPLE.source.read(sample.sample_id) for sample in SAMPLE.samples}
@@ -35,10 +40,22 @@ def pixels(tensor: torch.Tensor) -> NDArray[np.uint8]:
     return tensor.permute(1, 2, 0).numpy()
 
 
+@pytest.fixture(params=["fast", "pillow"])
+def decoded(request: pytest.FixtureRequest) -> Decode:
+    """Decode by one of the two ways, which must give the same levels and the same refusals."""
+    if request.param == "fast":
+        return lambda data: pixels(decode(data))
+    return lambda data: np.array(decode_with_pillow(data))
+
+
 def encode(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def animation(kind: str) -> bytes:
+    return encode(photograph(), kind, save_all=True, append_images=[photograph().rotate(180)], duration=100)
 
 
 def photograph(width: int = 61, height: int = 47) -> Image.Image:
@@ -81,8 +98,8 @@ def png(width: int, height: int, depth: int = 8, color: int = 2, extra: bytes = 
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_photographs_decode_to_pillows_levels(name: str) -> None:
-    assert np.array_equal(pixels(decode(PHOTOGRAPHS[name])), with_pillow(PHOTOGRAPHS[name]))
+def test_photographs_decode_to_pillows_levels(name: str, decoded: Decode) -> None:
+    assert np.array_equal(decoded(PHOTOGRAPHS[name]), with_pillow(PHOTOGRAPHS[name]))
 
 
 JPEGS = {
@@ -94,6 +111,8 @@ JPEGS = {
 FILES = {
     **{name: encode(photograph(), **options) for name, options in JPEGS.items()},
     **{f"JPEG {mode}": encode(photograph().convert(mode), progressive=mode == "L") for mode in ("L", "CMYK")},
+    "JPEG YCCK": simplejpeg.encode_jpeg(np.array(photograph().convert("CMYK")), colorspace="CMYK"),
+    "JPEG with a second picture": encode(photograph(), "MPO", save_all=True, append_images=[photograph().rotate(180)]),
     **{f"PNG {mode}": encode(photograph().convert(mode), "PNG") for mode in ("RGB", "RGBA", "L", "LA", "P", "1")},
     "PNG transparent grey": encode(photograph().convert("L"), "PNG", transparency=7),
     **{kind: encode(photograph(), kind) for kind in ("WEBP", "BMP", "GIF")},
@@ -108,21 +127,26 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_kind_of_file_decodes_to_pillows_levels(name: str) -> None:
-    assert np.array_equal(pixels(decode(FILES[name])), with_pillow(FILES[name]))
+def test_every_kind_of_file_decodes_to_pillows_levels(name: str, decoded: Decode) -> None:
+    assert np.array_equal(decoded(FILES[name]), with_pillow(FILES[name]))
 
 
-def test_transparent_palette_decodes_without_the_warning_of_pillow() -> None:
+def test_ycck_is_what_its_name_says() -> None:
+    *_, colorspace, _ = simplejpeg.decode_jpeg_header(FILES["JPEG YCCK"])
+    assert colorspace == "YCCK"
+
+
+def test_transparent_palette_decodes_without_the_warning_of_pillow(decoded: Decode) -> None:
     palette = photograph().convert("P")
     data = encode(palette, "PNG", transparency=bytes(range(0, 250, 25)))
-    assert np.array_equal(pixels(decode(data)), np.array(palette.convert("RGB")))
+    assert np.array_equal(decoded(data), np.array(palette.convert("RGB")))
 
 
-def test_damaged_exif_neither_warns_nor_matters() -> None:
+def test_damaged_exif_neither_warns_nor_matters(decoded: Decode) -> None:
     data = rare_sampling()
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\0\x01\x02"
     with_exif = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[20:]  # instead of JFIF's
-    assert np.array_equal(pixels(decode(with_exif)), pixels(decode(data)))
+    assert np.array_equal(decoded(with_exif), decoded(data))
 
 
 # A progressive file cut between two scans and closed with an end marker is a whole file of a coarse picture.
@@ -131,20 +155,20 @@ def test_damaged_exif_neither_warns_nor_matters() -> None:
     [(False, b""), (False, b"\0" * 400), (False, b"\xff\xd9"), (True, b""), (True, b"\0" * 400)],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_truncated_jpeg_never_comes_back(mode: str, progressive: bool, ending: bytes) -> None:
+def test_truncated_jpeg_never_comes_back(mode: str, progressive: bool, ending: bytes, decoded: Decode) -> None:
     data = encode(photograph().convert(mode), progressive=progressive)
     for cut in range(0, len(data) - 12, 9):
         with pytest.raises(DecodeError):
-            decode(data[:cut] + ending)
+            decoded(data[:cut] + ending)
             pytest.fail(f"{cut} of {len(data)} bytes were enough")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF"])
-def test_other_truncated_files_never_come_back(kind: str) -> None:
+def test_other_truncated_files_never_come_back(kind: str, decoded: Decode) -> None:
     data = encode(photograph(), kind)
     for cut in range(0, len(data) - 64, 37):
         with pytest.raises(DecodeError):
-            decode(data[:cut])
+            decoded(data[:cut])
             pytest.fail(f"{cut} of {len(data)} bytes were enough")
 
 
@@ -154,31 +178,38 @@ def test_other_truncated_files_never_come_back(kind: str) -> None:
         (b"", "empty"),
         (b"PK\x03\x04 an archive", "not a JPEG, PNG, WebP, BMP or GIF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a JPEG, PNG, WebP, BMP or GIF"),
+        (encode(photograph(), "TIFF"), "not a JPEG, PNG, WebP, BMP or GIF"),
+        (bytes(500), "not a JPEG, PNG, WebP, BMP or GIF"),
         (b"\xff\xd8\xff", "corrupt JPEG"),
         (encode(Image.new("RGB", (1, 1))), "1 x 1 pixels, but each side must have at least 8"),
         (encode(Image.new("L", (7, 300)), "PNG"), "7 x 300 pixels, but each side must have at least 8"),
         (encode(Image.new("L", (8, 801)), "PNG"), "8 x 801 pixels, a strip"),
         (encode(Image.new("L", (8, 801))), "8 x 801 pixels, a strip"),
         (encode(Image.fromarray(np.zeros((16, 16), np.uint16)), "PNG"), "16-bit PNG: convert it to 8 bits"),
-        (png(16, 16, depth=16), "16-bit PNG: convert it to 8 bits"),
+        (png(16, 16, depth=16), "16-bit PNG: convert it to 8 bits, as with `magick"),
         (png(12_000, 12_000), "12000 x 12000 pixels, more than"),
-        (png(60_000, 60_000), "60000 x 60000 pixels, more than"),
+        (png(50_000, 50_000), "50000 x 50000 pixels, more than"),
+        (
+            patched(patched(encode(photograph()), b"\xff\xc0", 5, 0xEA), b"\xff\xc0", 7, 0xEA),
+            "59965 x 59951 pixels, more",
+        ),
         (png(16, 16, extra=bytes(8)), "an animation"),
+        *((animation(kind), "an animation, not one picture") for kind in ("PNG", "GIF", "WEBP")),
         (gif_with_a_vast_frame(10_000), "GIF .*exceeds limit"),
         (gif_with_a_vast_frame(30_000), "GIF .*exceeds limit"),
         (patched(encode(photograph()), b"\xff\xc0", 4, 12), "corrupt JPEG"),
     ],
 )
-def test_refusals_give_their_reason(data: bytes, reason: str) -> None:
+def test_refusals_give_their_reason(data: bytes, reason: str, decoded: Decode) -> None:
     with pytest.raises(DecodeError, match=reason):
-        decode(data)
+        decoded(data)
 
 
-def test_size_is_checked_before_a_jpeg_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_is_checked_before_a_jpeg_is_decoded(monkeypatch: pytest.MonkeyPatch, decoded: Decode) -> None:
     monkeypatch.setattr(BOUNDS, "MAX_PIXELS", 61 * 47 - 1)
     monkeypatch.setattr("simplejpeg.decode_jpeg", lambda *_args, **_options: pytest.fail("it was decoded"))
     with pytest.raises(DecodeError, match="more than the 2866"):
-        decode(encode(photograph()))
+        decoded(encode(photograph()))
 
 
 MAGIC = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBPVP8 ", b"BM", b"GIF89a")
@@ -187,10 +218,12 @@ MAGIC = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBPVP8 ", 
 def assert_usable_or_refused(data: bytes) -> None:
     try:
         image = decode(data)
-    except DecodeError as error:
-        assert str(error)  # any other error, and any warning, fails the test
+    except DecodeError as error:  # any other error, and any warning, fails the test
+        with pytest.raises(DecodeError, match=f"^{re.escape(str(error))}$"):
+            decode_with_pillow(data)
     else:
         assert min(image.shape[1:]) >= BOUNDS.MIN_SIDE
+        assert np.array_equal(pixels(image), np.array(decode_with_pillow(data)))
 
 
 @settings(max_examples=300, deadline=None)
@@ -208,9 +241,17 @@ def test_damaged_files_raise_nothing_but_decode_error(name: str, damage: list[tu
     assert_usable_or_refused(bytes(data))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
+def test_truncated_animations_raise_nothing_but_decode_error(kind: str) -> None:
+    data = animation(kind)
+    for cut in range(0, len(data), 7):
+        assert_usable_or_refused(data[:cut])
+
+
 def reference(view: View, image: Image.Image) -> NDArray[np.uint8]:
     """Apply torchvision's first transforms to a Pillow image, but squash rows first, as Pillow did until version 13."""
     steps: list[object] = []
+    image = image.crop((view.border, view.border, image.width - view.border, image.height - view.border))
     pillow, torchvision = RESAMPLING[view.interpolation]
     if view.mode == "squash":
         assert view.resize
@@ -228,6 +269,7 @@ VIEWS = [
     View(384, 384, "bilinear", "squash"),
     View(None, 224, "bilinear"),
     View(None, 301, "bicubic"),
+    View(224, 224, "bilinear", border=2),
 ]
 
 
@@ -240,10 +282,27 @@ def test_view_is_within_two_levels_of_torchvision_on_pillow(view: View, width: i
             image = image.convert("RGB").crop((0, 0, width, height))
         ours = pixels(view(torch.from_numpy(np.array(image)).permute(2, 0, 1)))
         difference = np.abs(ours.astype(int) - reference(view, image))
+        if view.mode == "center":
+            assert np.array_equal(np.array(view(image)), reference(view, image))
         assert difference.shape == (view.crop, view.crop, 3)
         assert difference.max() <= (2 if view.resize else 0)
         equal.append(np.mean(difference == 0))
     assert np.mean(equal) > 0.9
+
+
+def test_squashed_pillow_images_have_the_levels_of_pillow() -> None:
+    image = photograph(97, 301)
+    assert np.array_equal(np.array(View(248, 248, "bicubic", "squash")(image)), image.resize((248, 248), Image.BICUBIC))
+
+
+@pytest.mark.parametrize("border", [0, 2, 3])
+def test_the_border_is_cut_from_each_side_and_nothing_else(border: int) -> None:
+    image = Image.new("RGB", (8 + 2 * border, 12 + 2 * border), "red")
+    image.paste(photograph(8, 12), (border, border))
+    view = View(None, 8, "bilinear", border=border)
+    expected = np.array(photograph(8, 12))[2:10]
+    assert np.array_equal(np.array(view(image)), expected)
+    assert np.array_equal(pixels(view(torch.from_numpy(np.array(image)).permute(2, 0, 1))), expected)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +313,8 @@ def test_view_is_within_two_levels_of_torchvision_on_pillow(view: View, width: i
         (256, 224, "lanczos"),
         (256, 224, "bilinear", "fit"),
         (None, 224, "bilinear", "squash"),
+        (256, 224, "bilinear", "center", -1),
+        (256, 224, "bilinear", "center", 4),
     ],
 )
 def test_views_that_make_no_sense_are_refused(arguments: tuple[object, ...]) -> None:

@@ -11,13 +11,28 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision import transforms
 
-from datasets import IMAGENET_C_VIEW, Batch, DataError, Dataset, Sample, View, chunks, decode, load, open_sample
+from datasets import (
+    IMAGENET_C_VIEW,
+    Batch,
+    DataError,
+    Dataset,
+    FolderSource,
+    Sample,
+    View,
+    chunks,
+    decode,
+    load,
+    open_sample,
+)
+from datasets.decode import Decoder, decode_with_pillow
 
 SMALL = View(20, 16, "bilinear")
 PLAIN = View(None, 24, "bicubic")
@@ -70,10 +85,15 @@ def counted(count: int = 23, **bad: bytes | Exception) -> tuple[Dataset, Counted
     return Dataset("counted", samples, source, "memory", "here"), source
 
 
+def same_but_for_pixels(a: Batch, b: Batch) -> bool:
+    return (a.index, a.sample_ids, a.failures) == (b.index, b.sample_ids, b.failures) and torch.equal(
+        a.labels, b.labels
+    )
+
+
 def same(a: Batch, b: Batch) -> bool:
     return (
-        (a.index, a.sample_ids, a.failures) == (b.index, b.sample_ids, b.failures)
-        and torch.equal(a.labels, b.labels)
+        same_but_for_pixels(a, b)
         and len(a.views) == len(b.views)
         and all(torch.equal(x, y) for x, y in zip(a.views, b.views, strict=True))
     )
@@ -120,6 +140,30 @@ def test_batch_holds_what_decode_and_view_give(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
+def test_pillow_decodes_to_what_the_references_transforms_give(workers: int) -> None:
+    dataset = open_sample()
+    (batch,) = load(dataset, [IMAGENET_C_VIEW, View(248, 224, "bicubic")], workers=workers, decoder="pillow")
+    (fast,) = load(dataset, [IMAGENET_C_VIEW], workers=workers)
+    bicubic = transforms.Resize(248, transforms.InterpolationMode.BICUBIC)
+    for images, resize in zip(batch.views, (transforms.Resize(256), bicubic), strict=True):
+        transform = transforms.Compose([resize, transforms.CenterCrop(224), transforms.PILToTensor()])
+        for name, image in zip(batch.sample_ids, images, strict=True):
+            with Image.open(Path(dataset.path) / name) as photograph:
+                assert torch.equal(image, transform(photograph.convert("RGB")))
+    assert batch.views[0].is_contiguous() and same_but_for_pixels(batch, fast)
+    assert 1 <= (batch.views[0].int() - fast.views[0].int()).abs().max() <= 2
+
+
+def test_a_name_does_not_say_what_a_file_is(tmp_path: Path) -> None:
+    with Image.open(io.BytesIO(picture(0))) as image:
+        image.save(tmp_path / "photograph.png", "JPEG")
+        image.save(tmp_path / "drawing.jpeg", "PNG")
+    samples = (Sample("photograph.png", 0), Sample("drawing.jpeg", 1))
+    dataset = Dataset("misnamed", samples, FolderSource(tmp_path), "folder", str(tmp_path))
+    assert sorted(next(load(dataset, [PLAIN])).sample_ids) == ["drawing.jpeg", "photograph.png"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
 def test_wanted_chunks_come_alone_ascending_and_unchanged(workers: int) -> None:
     dataset, source = counted()
     everything = list(load(counted()[0], [SMALL], chunk_size=5))
@@ -130,10 +174,11 @@ def test_wanted_chunks_come_alone_ascending_and_unchanged(workers: int) -> None:
     assert list(load(dataset, [SMALL], wanted=[], workers=workers)) == []
 
 
+@pytest.mark.parametrize("decoder", ["fast", "pillow"])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_failures_are_named_and_left_out(workers: int) -> None:
+def test_failures_are_named_and_left_out(workers: int, decoder: Decoder) -> None:
     dataset, _ = counted(n3=OSError(2, "No such file or directory"), n4=picture(0)[:60], n9=b"")
-    (batch,) = load(dataset, [SMALL], workers=workers)
+    (batch,) = load(dataset, [SMALL], workers=workers, decoder=decoder)
     reasons = {failure.sample_id: failure.reason for failure in batch.failures}
     assert reasons.keys() == {"3", "4", "9"}
     assert reasons["3"] == "cannot be read: No such file or directory"
@@ -141,7 +186,12 @@ def test_failures_are_named_and_left_out(workers: int) -> None:
     assert len(batch.sample_ids) == len(batch.labels) == len(batch.views[0]) == 20
     for row, name in enumerate(batch.sample_ids):
         assert batch.labels[row] == int(name) % 7
-        assert torch.equal(batch.views[0][row], SMALL(decode(picture(int(name)))))
+        image = picture(int(name))
+        if decoder == "fast":
+            assert torch.equal(batch.views[0][row], SMALL(decode(image)))
+        else:
+            expected = np.array(SMALL(decode_with_pillow(image)))
+            assert np.array_equal(batch.views[0][row].permute(1, 2, 0), expected)
 
 
 def test_a_batch_of_failures_is_empty_but_well_formed() -> None:
@@ -179,12 +229,13 @@ def test_reading_ahead_is_bounded_and_ends_with_the_caller() -> None:
         {"chunk_size": 0},
         {"workers": -1},
         {"views": []},
+        {"decoder": "opencv"},
         {"chunk_size": 10, "wanted": [3]},
         {"chunk_size": 10, "wanted": [-1]},
     ],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"chunk|view"):
+    with pytest.raises(ValueError, match=r"chunk|view|decoder"):
         load(counted()[0], **{"views": [SMALL], **arguments})  # type: ignore[arg-type]
 
 
