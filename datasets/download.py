@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .catalogue import RemoteFile, files_of, steps_by_hand
 from .errors import DataError
-from .fetch import Patience, check_space, fetch, verdict
-from .partial import differences, digest, mismatch
+from .fetch import Patience, check_space, fetch
+from .partial import differences, digest, mismatch, verdict
 from .progress import Progress, in_units, silent
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def download_files(files: Sequence[RemoteFile], root: Path, patience: Patience, 
         missing = [file for file in files if not _whole(file, root)]
         check_space(root, sum(_needed(file, root) for file in missing))
     for file in missing:
-        log.info("%s: fetching %s", file.place(root), in_units(file.about))
+        log.info("%s: fetching, %s", file.place(root), in_units(file.about))
         with _disk(file.place(root)):
             fetch(file, root, patience, progress)
     return tuple(file.place(root) for file in files)

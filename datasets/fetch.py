@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage, HTTPResponse
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from .catalogue import RemoteFile
 from .errors import DataError
-from .partial import CHUNK, Origin, Part, differences
+from .partial import CHUNK, Origin, Part, differences, verdict
 from .progress import Progress, in_units
 
 HUB = "https://huggingface.co"
@@ -74,8 +74,10 @@ def fetch(file: RemoteFile, root: Path, patience: Patience, progress: Progress) 
     does not play along.
     """
     target = file.place(root)
-    failures = []
+    failures: list[str] = []
     for address in file.addresses:
+        if failures:
+            log.warning("%s; trying the next address", failures[-1])
         try:
             with Part(target, file.checksums) as part:
                 _receive(part, file, _mirrored(address), patience, progress)
@@ -83,19 +85,17 @@ def fetch(file: RemoteFile, root: Path, patience: Patience, progress: Progress) 
                 return
         except _UnusableError as error:
             failures.append(f"{_mirrored(address)}: {error}")
-            log.warning("%s", failures[-1])
     part_file = target.with_name(target.name + ".part")
-    kept = (
-        f"\n{part_file} is kept: the same command goes on from there, if the server lets it"
-        if part_file.exists()
-        else ""
-    )
-    raise DataError(f"{file.file} could not be fetched\n  " + "\n  ".join(failures) + kept)
+    if part_file.exists():
+        failures.append(f"{part_file} is kept: the same command goes on from there, if the server lets it")
+    raise DataError("\n  ".join([f"{file.file} could not be fetched", *failures]))
 
 
 def _receive(part: Part, file: RemoteFile, address: str, patience: Patience, progress: Progress) -> None:
     """Fill the part up, in as many attempts as it takes."""
     farthest, fruitless = part.size, 0
+    if part.size:
+        log.info("%s: going on after %s", part.path, in_units(part.size))
     while part.size != file.size:
         try:
             return _attempt(part, file, address, patience.timeout, progress)
@@ -227,7 +227,8 @@ def _reason(error: BaseException) -> str:
     cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, BaseException) else error
     if isinstance(cause, TimeoutError):
         return "the server is silent"
-    return f"the connection failed ({cause or type(cause).__name__})"
+    detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
+    return f"the connection failed ({detail or type(cause).__name__})"
 
 
 def _mirrored(address: str) -> str:
@@ -243,13 +244,6 @@ def _finish(part: Part, file: RemoteFile) -> None:
         raise _UnusableError(f"is not as published ({'; '.join(wrong)}); kept as {part.set_aside()}, not to be used")
     part.keep()
     log.info("%s: %s, %s", part.target, in_units(part.size), verdict(file.checksums, part.digests))
-
-
-def verdict(published: Mapping[str, str], found: Mapping[str, str]) -> str:
-    """Say what vouches for a file's content."""
-    if published:
-        return f"{' and '.join(published)} as published"
-    return f"no checksum is published; note this one down: sha256 {found['sha256']}"
 
 
 def check_space(folder: Path, needed: int) -> None:

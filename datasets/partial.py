@@ -41,6 +41,13 @@ def differences(
     ]
 
 
+def verdict(published: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Say what vouches for a file's content."""
+    if published:
+        return f"{' and '.join(published)} as published"
+    return f"no checksum is published; note this one down: sha256 {found['sha256']}"
+
+
 def digest(file: Path, algorithms: Collection[str]) -> dict[str, str]:
     """Hash a whole file; without algorithms, by SHA-256. Returns hexadecimal digits by algorithm."""
     hashes = _hashes(algorithms)

@@ -17,12 +17,14 @@ from file_server import FileServer, Served, serving
 
 from datasets import __main__ as command
 from datasets import progress as bars
+from datasets.adapters import ADAPTERS
 from datasets.catalogue import CATALOGUE, RemoteFile, read_catalogue, steps_by_hand
 from datasets.download import download, download_files
 from datasets.errors import DataError
 from datasets.fetch import Patience
 from datasets.partial import Part
 from datasets.progress import silent
+from datasets.registry import find
 
 CONTENT = random.Random(0).randbytes(300_000)
 OTHER = random.Random(1).randbytes(250_000)
@@ -220,6 +222,11 @@ def test_a_mirror_takes_over_where_the_first_address_left_off(site: FileServer, 
     assert site.requests[-1][:2] == ("/a.tar", "bytes=70000-")
 
 
+def test_a_mirror_starts_over_where_no_checksum_is_published(site: FileServer, tmp_path: Path) -> None:
+    site.files["/bad"] = Served(OTHER, ranges=False, cuts=99, cut_after=70_000)  # its validator is the same
+    assert get(remote(site, "/bad", "/a.tar", checksums=False), tmp_path) == CONTENT
+
+
 def test_a_file_with_another_checksum_is_kept_aside_and_never_used(site: FileServer, tmp_path: Path) -> None:
     site.files["/lie"] = Served(CONTENT[:-1] + b"?")
     file = remote(site, "/lie")
@@ -235,9 +242,15 @@ def test_a_file_of_another_size_is_not_even_begun(site: FileServer, tmp_path: Pa
     assert not list((tmp_path / "a").iterdir())
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/x-tar"])
-def test_a_page_is_not_taken_for_the_file(site: FileServer, tmp_path: Path, kind: str) -> None:
-    page = b"\n<!DOCTYPE html><title>Please confirm</title>"
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        (b"Too many people want this.", "text/html; charset=utf-8"),
+        (b'{"error": "gone"}', "application/json"),
+        (b"\n<!DOCTYPE html><title>Please confirm</title>", "application/x-tar"),
+    ],
+)
+def test_a_page_is_not_taken_for_the_file(site: FileServer, tmp_path: Path, page: bytes, kind: str) -> None:
     site.files["/a.tar"] = Served(page, kind=kind)
     fails(remote(site, content=page), tmp_path, "answers with a page")
     assert not list((tmp_path / "a").iterdir())
@@ -335,6 +348,12 @@ def test_the_table_is_sound() -> None:
     assert len(CATALOGUE["imagenet-c"]) == 4
     assert CATALOGUE["imagenet-a"][0].size == 687_552_512
     assert (CATALOGUE["imagenet-c"][0].size, CATALOGUE["imagenet-c"][0].about) == (None, 22_600_000_000)
+
+
+def test_every_data_set_can_be_had_and_lands_where_it_is_looked_for(tmp_path: Path) -> None:
+    for name, adapter in ADAPTERS.items():
+        (tmp_path / name / CATALOGUE[name][0].folder).mkdir(parents=True)
+        assert find(name, tmp_path / name) == tmp_path / name / CATALOGUE[name][0].folder, adapter
 
 
 def test_a_table_with_an_unknown_column_is_refused(tmp_path: Path) -> None:
