@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -134,7 +134,7 @@ def demo(options: Options) -> Options:
 class Job:
     """A run that is ready to start.
 
-    data, found: by the name that groups use.
+    data, found, sizes: by the name that groups use; the last says which data sets are not as large as published.
     """
 
     options: Options
@@ -142,6 +142,7 @@ class Job:
     models: tuple[models.Model, ...]
     data: dict[str, datasets.Collection]
     found: dict[str, plan.Found]
+    sizes: dict[str, str]
     settings: Settings
     workers: int
     header: dict[str, Any]
@@ -168,9 +169,10 @@ def prepare(options: Options, command: str) -> Job:
     }
     paths = {collection.name: collection.path for collection in data.values()}
     environment = header.environment(settings, workers, options.compile, paths)
-    notes = [*absent, *partial(data, found)]
-    run_header = header.header(command, resolved, described, groups, found, options, environment, notes)
-    return Job(options, groups, resolved, data, found, settings, workers, run_header)
+    sizes = odd_sizes(data, found)
+    remarks = [*absent, *sizes.values()]
+    run_header = header.header(command, resolved, described, groups, found, options, environment, remarks)
+    return Job(options, groups, resolved, data, found, sizes, settings, workers, run_header)
 
 
 def scoring_of(name: str) -> Scoring:
@@ -252,15 +254,17 @@ def source_of(suite_name: str, asked: Sequence[str], options: Options) -> tuple[
     return suite.dataset, None
 
 
-def partial(data: Mapping[str, datasets.Collection], found: Mapping[str, plan.Found]) -> Iterator[str]:
-    """Say which data sets have other numbers of images than the published ones; a limited run says so itself."""
+def odd_sizes(data: Mapping[str, datasets.Collection], found: Mapping[str, plan.Found]) -> dict[str, str]:
+    """Say of which data sets there are other numbers of images than published; a limited run says so itself."""
+    notes = {}
     for name, collection in data.items():
         official = datasets.ADAPTERS[name].images
         counts = {part: labels.total() for part, labels in found[name].counts.items()}
         odd = [part for part, count in counts.items() if official.get(part) not in (count, None)]
         if odd and collection.limit is None and collection.name == name:
             there, should = sum(counts.values()), sum(official.get(part) or 0 for part in counts)
-            yield f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
+            notes[name] = f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
+    return notes
 
 
 def views_and_subjects(
@@ -322,12 +326,13 @@ def open_store(job: Job) -> store.Store:
 
 def report(job: Job, run: store.Store) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
-    notes = " ".join(run.header["notes"])
-    scores = metrics.fold(
-        run.records().to_pandas(),
-        seed=job.options.seed,
-        notes={group.suite: " ".join(filter(None, (group.note, notes))) for group in job.groups},
-    )
+    general = [note for note in run.header["notes"] if note not in job.sizes.values()]
+    notes: dict[str, dict[str, None]] = {}
+    for group in job.groups:
+        own = (group.note, *general, job.sizes.get(group.dataset))
+        notes.setdefault(group.suite, {}).update(dict.fromkeys(filter(None, own)))
+    records = run.records().to_pandas()
+    scores = metrics.fold(records, seed=job.options.seed, notes={suite: " ".join(own) for suite, own in notes.items()})
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)

@@ -53,7 +53,9 @@ class Dataset:
     samples: in whatever order they are given, they are kept in the order of a hash of their ids. That order mixes the
     classes, so the first N are a random sample, and depends on nothing but the ids. Raises DataError for an id that
     occurs twice or cannot be written down as UTF-8.
-    layout: how the files lie, e.g. "class folders (wnid)". path: where they lie.
+    layout: how the files lie, e.g. "class folders (wnid)". path: where they lie. masks, backgrounds: for foregrounds
+    that are to be put on other backgrounds: where the pictures of their outlines come from, by the same ids, and the
+    data set of the backgrounds.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Dataset:
     source: Source
     layout: str
     path: str
+    masks: Source | None = None
+    backgrounds: "Dataset | None" = None
 
     def __post_init__(self) -> None:
         ordered = sorted(self.samples, key=_rank)

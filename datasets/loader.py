@@ -6,7 +6,7 @@ a GPU or a thread pool, and no start-up for each of the 75 splits of ImageNet-C.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .dataset import Dataset, Sample, Source
 from .decode import DecodeError, Decoder, decode, decode_with_pillow
+from .errors import DataError
 from .view import View
 
 
@@ -33,8 +34,10 @@ class Batch:
     """The samples of one chunk.
 
     index: which chunk. views: uint8 [B,3,crop,crop] for each view asked for, in that order. labels: int64 [B].
-    sample_ids: B ids. textures: int64 [B] of cue conflicts, else None. failures: the chunk's samples that could not be
-    read; the other fields leave them out, so B may be 0.
+    sample_ids: B ids. textures: int64 [B] of cue conflicts, else None. masks, backgrounds: in every view, of cut-out
+    foregrounds: uint8 [B,3,crop,crop], 255 on the foreground and 0 beside it, and [N,3,crop,crop], the same tensors in
+    every batch; else empty. failures: the chunk's samples that could not be read; the other fields leave them out, so B
+    may be 0.
     """
 
     index: int
@@ -42,6 +45,8 @@ class Batch:
     labels: Tensor
     sample_ids: tuple[str, ...]
     textures: Tensor | None
+    masks: tuple[Tensor, ...]
+    backgrounds: tuple[Tensor, ...]
     failures: tuple[Failure, ...]
 
 
@@ -76,11 +81,21 @@ def load(
         raise ValueError(f"give at least one view, not {len(views)}, and 0 or more workers, not {workers}")
     if decoder not in _RENDER:
         raise ValueError(f"there is no decoder {decoder!r}; known: {', '.join(_RENDER)}")
-    jobs = (_Job(index, dataset, parts[index], views, _RENDER[decoder]) for index in indices)
+    how = {"chunk_size": chunk_size, "workers": workers, "decoder": decoder}
+    backgrounds = _gathered(load(dataset.backgrounds, views, **how)) if dataset.backgrounds and indices else ()
+    jobs = (_Job(index, dataset, parts[index], views, _RENDER[decoder], backgrounds) for index in indices)
     if workers == 0:
         return (job.batch([job.fill(row) for row in range(len(job.samples))]) for job in jobs)
     ahead = max(1, -(-2 * workers // chunk_size))  # the next chunk, or more if they are too small to go round
     return _read_ahead(jobs, workers, ahead)
+
+
+def _gathered(batches: Iterable[Batch]) -> tuple[Tensor, ...]:
+    """Join the batches of a whole data set, view by view. Raises DataError for an image that cannot be read."""
+    found = list(batches)
+    if broken := [failure for batch in found for failure in batch.failures]:
+        raise DataError(f"{broken[0].sample_id}, a background, {broken[0].reason}; get it anew")
+    return tuple(torch.cat(views) for views in zip(*(batch.views for batch in found), strict=True))
 
 
 def _render(data: bytes, views: Sequence[View]) -> list[NDArray[np.uint8]]:
@@ -98,21 +113,32 @@ _RENDER: dict[Decoder, Render] = {"fast": _render, "pillow": _render_with_pillow
 
 
 class _Job:
-    """One chunk in the making: a buffer for each view, filled row by row from any thread."""
+    """One chunk in the making: a buffer for each view, of masks too, filled row by row from any thread."""
 
-    def __init__(self, index: int, dataset: Dataset, part: range, views: Sequence[View], render: Render) -> None:
+    def __init__(
+        self,
+        index: int,
+        dataset: Dataset,
+        part: range,
+        views: Sequence[View],
+        render: Render,
+        backgrounds: tuple[Tensor, ...],
+    ) -> None:
         self.index = index
         self.samples: tuple[Sample, ...] = dataset.samples[part.start : part.stop]
-        self._source: Source = dataset.source
+        self._sources: tuple[Source, ...] = (dataset.source, *([dataset.masks] if dataset.masks else []))
         self._views = tuple(views)
         self._render = render
-        self._buffers = tuple(torch.empty((len(part), 3, view.crop, view.crop), dtype=torch.uint8) for view in views)
+        self._backgrounds = backgrounds
+        shapes = [(len(part), 3, view.crop, view.crop) for _ in self._sources for view in views]
+        self._buffers = tuple(torch.empty(shape, dtype=torch.uint8) for shape in shapes)
 
     def fill(self, row: int) -> Failure | None:
         """Read one sample into its row of every buffer, or say why that failed."""
         sample_id = self.samples[row].sample_id
         try:
-            squares = self._render(self._source.read(sample_id), self._views)
+            files = [source.read(sample_id) for source in self._sources]
+            squares = [square for file in files for square in self._render(file, self._views)]
         except OSError as error:
             return Failure(sample_id, f"cannot be read: {error.strerror or error}")
         except DecodeError as error:
@@ -125,10 +151,13 @@ class _Job:
     def batch(self, failures: Sequence[Failure | None]) -> Batch:
         """Gather the filled rows. failures: what `fill` returned for each row."""
         kept = [row for row, failure in enumerate(failures) if failure is None]
-        whole = len(kept) == len(failures)
+        whole, count = len(kept) == len(failures), len(self._views)
+        buffers = self._buffers if whole else tuple(buffer[kept] for buffer in self._buffers)
         return Batch(
             index=self.index,
-            views=self._buffers if whole else tuple(buffer[kept] for buffer in self._buffers),
+            views=buffers[:count],
+            masks=buffers[count:],
+            backgrounds=self._backgrounds,
             labels=torch.tensor([self.samples[row].label for row in kept], dtype=torch.int64),
             sample_ids=tuple(self.samples[row].sample_id for row in kept),
             textures=self._textures(kept),

@@ -1,7 +1,7 @@
 """Pivots scores into the tables that people read; cells are plain text, each format adds its own markup."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .cells import NOT_MEASURED, bare, figure, number
@@ -18,6 +18,19 @@ METRIC_NAMES = {
     "mean_error": "mean error",
     "robust_accuracy": "robust accuracy",
     "attack_success_rate": "attack success rate",
+    "top1_1000way": "top-1 among all 1000 classes",
+    "top1_restricted": "top-1 among its classes alone",
+    "accuracy_drop": "drop from imagenet's images of the same classes",
+    "rms_calibration_error": "RMS calibration error",
+    "rms_calibration_error_reference": "RMS calibration error as the reference code computes it",
+    "aurra": "AURRA",
+    "aupr": "AUPR",
+    "auroc": "AUROC",
+    "fpr95": "FPR95",
+    "shape_bias": "shape bias",
+    "cue_accuracy": "shape or texture recognised",
+    "bg_gap": "BG-Gap",
+    "challenge_accuracy": "challenge accuracy",
 }
 # What a summary shows first: (suite, condition, metric) → its column.
 CORE = {
@@ -29,7 +42,8 @@ CORE = {
 }
 OVERALL = "all"  # the condition of figures over all corruptions
 AGGREGATES = {"mean_error": "mean_error", "ce": "mce", "relative_ce": "relative_mce"}  # of one corruption → of all
-_DETAILS = ("error", "top5", "ce", "relative_ce")
+_DETAILS = ("error", "top5", "ce", "relative_ce", "rms_calibration_error_reference")
+_SCORINGS = ("top1_1000way", "top1_restricted")  # of which one is what the benchmark's own top-1 is
 
 Subject = tuple[str, str, str, str]  # suite, data set, condition, metric
 Key = tuple[str, str, str, str, str]  # model, and a subject
@@ -53,7 +67,7 @@ class Table:
 def summary(results: Results) -> Table:
     """One row per model: accuracy and corruption errors, then every other suite and attack."""
     rows = _without_severity(results)
-    subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row))
+    subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row) and not _repeats(row, rows))
     columns = list(_summary_columns(subjects))
     cells = tuple((model, *(figure(rows.get((model, *subject))) for _, subject in columns)) for model in results.models)
     caption = "95 % intervals in brackets. mCE and relative mCE: AlexNet = 100, lower is better. –: not measured."
@@ -152,6 +166,14 @@ def _is_headline(row: Measurement) -> bool:
     return row.metric not in _DETAILS and (row.metric != "mean_error" or row.condition == OVERALL)
 
 
+def _repeats(row: Measurement, rows: Mapping[Key, Measurement]) -> bool:
+    """Tell whether a figure is the benchmark's own top-1 once more, or another way to score a companion's images."""
+    if row.metric not in _SCORINGS:
+        return False
+    own = rows.get((row.model, row.suite, row.dataset, row.condition, "top1"))
+    return row.dataset != row.suite or (own is not None and own.value == row.value)
+
+
 def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject]]:
     """Name the columns of the summary: the core ones first, on every data set that has them, then the others."""
     core = {subject: CORE.get((subject[0], *subject[2:]), "") for subject in subjects}
@@ -165,8 +187,10 @@ def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subje
 
 
 def _label(subject: Subject) -> str:
-    suite, _, condition, metric = subject
+    suite, dataset, condition, metric = subject
     where = suite if condition in ("clean", OVERALL) else condition
+    if condition == "clean" and metric == "top1" and dataset != suite:
+        where = f"{suite}'s classes of {dataset}"
     return f"{METRIC_NAMES.get(metric, metric)}, {where}"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["clean", "stored", "corruption", "attack"]
+Kind = Literal["clean", "stored", "challenge", "corruption", "attack"]
 Value = str | int | float
 
 
@@ -12,7 +12,8 @@ class Condition:
     """One treatment of the images, fully described by plain values.
 
     kind: "clean" images are as their data set has them, and so are "stored" ones, which somebody treated before: a
-    published corruption, a variation of the background. Corruptions and attacks are made here.
+    published corruption, a variation of the background. The others are made here; "challenge" is every foreground on
+    the worst of all backgrounds.
 
     params: (name, value) pairs in the order in which they are written, e.g. (("severity", 3),) for a corruption or
     (("norm", "linf"), ("eps", "4/255"), ("steps", 40)) for an attack.
@@ -41,6 +42,7 @@ class Condition:
 
 
 CLEAN = Condition("clean", "clean")
+CHALLENGE = Condition("challenge", "challenge")
 
 
 def corruption(name: str, severity: int) -> Condition:

@@ -5,13 +5,14 @@ was right when clean is attacked, and a fresh forward pass judges what comes out
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from .attacks import NORMS, as_pixels, build
+from .challenge import worst_background
 from .classifier import Classifier
 from .condition import Condition
 from .corruptions import apply_jpeg, corrupt
@@ -24,10 +25,17 @@ FLOAT_NOISE = 1e-6  # what rounding may put a pixel outside [0,1], or an image o
 
 
 class Samples(Labelled, Protocol):
-    """Decoded images: a tensor uint8 [B,3,H,W] a view, with labels, ids and textures."""
+    """Decoded images: a tensor uint8 [B,3,H,W] a view, with labels, ids and textures.
+
+    masks, backgrounds: a tensor a view, of foregrounds that are to be put on other backgrounds; else empty.
+    """
 
     @property
     def views(self) -> Sequence[Tensor]: ...  # noqa: D102
+    @property
+    def masks(self) -> Sequence[Tensor]: ...  # noqa: D102
+    @property
+    def backgrounds(self) -> Sequence[Tensor]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,9 @@ class Selection:
     views: Sequence[Tensor]
     labels: Tensor
     sample_ids: Sequence[str]
-    textures: Tensor | None
+    textures: Tensor | None = None
+    masks: Sequence[Tensor] = ()
+    backgrounds: Sequence[Tensor] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,8 @@ class Evaluator:
             labels[kept],
             tuple(self.samples.sample_ids[i] for i in kept.tolist()),
             None if textures is None else textures[kept],
+            tuple(mask[kept] for mask in self.samples.masks),
+            self.samples.backgrounds,
         )
         some = Evaluator(selection, self.subjects, self.settings)
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
@@ -86,7 +98,7 @@ class Evaluator:
         """Return the verdict of each subject under `condition`; raises RunError when a model or attack misbehaves."""
         if condition.kind == "corruption":
             return self.corrupted(group, condition)
-        judged = self.attacked if condition.kind == "attack" else self.clean
+        judged = {"attack": self.attacked, "challenge": self.challenged}.get(condition.kind, self.clean)
         return [judged(subject, group, condition) for subject in self.subjects]
 
     def corrupted(self, group: Group, condition: Condition) -> list[Verdict]:
@@ -114,6 +126,20 @@ class Evaluator:
             images = self.samples.views[view]
             self._logits[key] = torch.cat([self._classify(subject, images[piece]).cpu() for piece in self._pieces()])
         return self._logits[key]
+
+    def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
+        """Judge each foreground on the first background that flips its classification."""
+        samples, view, scoring = self.samples, subject.views[group.view], group.scoring
+        logits, tried = worst_background(
+            lambda images: self._classify(subject, images).cpu(),
+            lambda logits: scoring.class_logits(logits).argmax(1),
+            samples.views[view],
+            samples.masks[view],
+            scoring.positions(samples.labels),
+            samples.backgrounds[view],
+            self.settings.batch_size,
+        )
+        return replace(scoring.judge(logits, samples.labels), queries=tried)
 
     def attacked(self, subject: Subject, group: Group, condition: Condition) -> AttackVerdict:
         """Attack what is right when clean; the rest keeps its clean verdict, at distance 0 and without a query.
@@ -163,9 +189,8 @@ def _unattacked(clean: Verdict) -> AttackVerdict:
     parts = {part.name: getattr(clean, part.name) for part in fields(clean)}
     copy: dict[str, Any] = {name: None if values is None else values.clone() for name, values in parts.items()}
     nothing = torch.zeros(len(clean.pred))
-    return AttackVerdict(
-        **copy, clean_correct=clean.correct, linf=nothing, l2=nothing.clone(), queries=nothing.to(torch.int64)
-    )
+    copy |= {"clean_correct": clean.correct, "linf": nothing, "l2": nothing.clone()}
+    return AttackVerdict(**copy | {"queries": nothing.to(torch.int64)})
 
 
 def _checked_delta(adversarial: Tensor, images: Tensor, condition: Condition) -> Tensor:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from .attacks import attack_condition, defaults
-from .condition import CLEAN, Condition, stored
+from .condition import CHALLENGE, CLEAN, Condition, stored
 from .errors import UsageError
 from .records import NO_CLASS
 from .scoring import IMAGENET, Scoring
@@ -80,7 +80,7 @@ class Group:
 def stored_condition(part: str) -> Condition:
     """Return the condition that a part's name tells: `mixed_rand`, `gaussian_noise/3`."""
     name, _, severity = part.partition("/")
-    return stored(name, int(severity) if severity else None)
+    return CHALLENGE if name == CHALLENGE.name else stored(name, int(severity) if severity else None)
 
 
 def asked_suites(suites: Sequence[str]) -> tuple[str, ...]:

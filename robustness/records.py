@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
         ("success", pa.bool_()),  # right when clean and fooled; null where it was wrong when clean
         ("linf", pa.float32()),  # distance from the clean image, pixels in [0,1]
         ("l2", pa.float32()),
-        ("queries", pa.int32()),  # forward passes that the attack used
+        ("queries", pa.int32()),  # forward passes that the attack used, or backgrounds that the challenge tried
     ]
 )
 NO_CLASS = -1  # the label of a picture that shows none of the classes, and the decision for none of them
@@ -59,6 +59,7 @@ class Verdict:
     pred_1000way: Tensor | None = None  # int64
     correct_1000way: Tensor | None = None  # bool
     correct_restricted: Tensor | None = None  # bool
+    queries: Tensor | None = None  # int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,16 @@ Xiao et al. 2021, arXiv:2006.09994; backgrounds_challenge_data.tar.gz of MadryLa
 `bg_challenge`. Class folders are named by number and word, such as `00_dog`; each variation keeps them below `val`.
 """
 
+import errno
+import io
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePosixPath
+
+import numpy as np
+from PIL import Image
 
 from ..class_folders import Classes, descend, read_classes, to_classes
 from ..dataset import Collection, Dataset
@@ -16,6 +24,7 @@ from ..sources import Tree
 from .adapter import Adapter, Data
 
 VARIATIONS = ("original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "no_fg", "only_bg_b", "only_bg_t")
+MASKS, CHALLENGE = "fg_mask", "challenge"
 LAYOUT = "variation/val/class folders (00_dog …)"
 _CLASS = re.compile(r"0(?P<label>[0-8])_[a-z ]+")
 
@@ -41,7 +50,11 @@ def read_background_challenge(data: Data) -> Collection:
             f"{tree.place} has none of the variations {some(VARIATIONS)}, but {some(folders) or 'nothing'}; "
             f"give the folder bg_challenge"
         )
-    openers = {variation: partial(_read_variation, tree, variation) for variation in found}
+    openers: dict[str, Callable[[], Dataset]] = {
+        variation: partial(_read_variation, tree, variation) for variation in found
+    }
+    if {"original", MASKS, "only_bg_t"} <= set(folders):
+        openers[CHALLENGE] = partial(_read_challenge, tree)
     return Collection(ADAPTER.name, openers, LAYOUT, str(tree.place))
 
 
@@ -49,11 +62,49 @@ def _read_variation(tree: Tree, variation: str) -> Dataset:
     return read_classes(to_classes(tree.below(variation), CLASSES), ADAPTER.name, CLASSES, LAYOUT)
 
 
+@dataclass(frozen=True, slots=True)
+class MaskSource:
+    """The outlines of foregrounds, numpy arrays [H,W] of 0 and 1, as PNG files by the ids of the photographs."""
+
+    tree: Tree
+
+    def read(self, sample_id: str) -> bytes:
+        """Return a PNG, 255 on the foreground and 0 beside it. Raises OSError for a mask that is missing or damaged."""
+        try:
+            mask = np.load(io.BytesIO(self.tree.read(_mask_of(sample_id))), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise OSError(errno.EINVAL, f"its mask is no array of numpy's: {error}") from error
+        if mask.ndim != 2 or mask.dtype.kind not in "buif":
+            raise OSError(errno.EINVAL, f"its mask is {mask.dtype} {list(mask.shape)}, not one number a pixel")
+        file = io.BytesIO()
+        Image.fromarray((mask != 0).astype(np.uint8) * 255).save(file, "PNG", compress_level=1)
+        return file.getvalue()
+
+    def size(self, sample_id: str) -> int:
+        """Return the length of the array's file in bytes. Raises OSError."""
+        return self.tree.size(_mask_of(sample_id))
+
+
+def _mask_of(sample_id: str) -> str:
+    return str(PurePosixPath(sample_id).with_suffix(".npy"))
+
+
+def _read_challenge(tree: Tree) -> Dataset:
+    """Read the photographs that have a mask, with the backgrounds to try them on."""
+    photographs = _read_variation(tree, "original")
+    place = to_classes(tree.below(MASKS), CLASSES)
+    masked = tuple(sample for sample in photographs.samples if place.has(_mask_of(sample.sample_id)))
+    if not masked:
+        raise DataError(f"{place.place} has no mask of any photograph, such as {_mask_of('00_dog/x.JPEG')}")
+    backgrounds = _read_variation(tree, "only_bg_t")
+    return replace(photographs, samples=masked, masks=MaskSource(place), backgrounds=backgrounds)
+
+
 ADAPTER = Adapter(
     "background-challenge",
     read_background_challenge,
     space="imagenet-9",
-    images=dict.fromkeys(VARIATIONS, 4_050),
+    images=dict.fromkeys((*VARIATIONS, CHALLENGE), 4_050),
     classes=9,
     folders=("bg_challenge", "backgrounds_challenge"),
 )
