@@ -88,8 +88,8 @@ def list_command() -> int:
         origin = ", ".join(map(str, hosts)) or f"by hand: download {name} tells how"
         rows.append((name, str(len(files)), size, " or ".join(licences), origin))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    print("\n".join(lines))
     return DONE
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +69,7 @@ class Part:
         self.path = target.with_name(target.name + ".part")
         self._note = target.with_name(target.name + ".part.json")
         self._algorithms = algorithms
+        self._made_folder = not target.parent.exists()
         target.parent.mkdir(parents=True, exist_ok=True)
         self._stream = self.path.open("a+b")
         try:
@@ -89,6 +91,9 @@ class Part:
         if not self.size:
             self.path.unlink(missing_ok=True)
             self._note.unlink(missing_ok=True)
+            if self._made_folder:  # an empty one would be taken for a data set
+                with suppress(OSError):  # it is not empty
+                    self.target.parent.rmdir()
 
     @property
     def origin(self) -> Origin | None:
