@@ -1,15 +1,19 @@
 """Archives read in place: what a tar and a zip have in common once their members are known."""
 
 import errno
+import logging
 import os
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from .errors import DataError
+from .errors import DataError, some
 from .members import Member, Members
-from .tree import Entries, relative
+from .tree import Entries, is_image, relative
+
+log = logging.getLogger(__name__)
 
 LARGEST = 256 * 2**20  # bytes of a member; the largest photographs of the benchmarks have a tenth of it
 
@@ -119,3 +123,18 @@ def inside(name: str, place: Path) -> str:
             f"Get it from where it was published"
         )
     return "/".join(path.parts)
+
+
+def refuse_odd(names: Sequence[str], place: Path) -> None:
+    """Refuse images among the members that are no plain files. The others are left out, which the log says.
+
+    Raises DataError.
+    """
+    images = [name for name in names if is_image(name)]
+    if images:
+        raise DataError(
+            f"{place} has images that are links, sparse or devices: {some(images)}. They cannot be read in place; "
+            f"unpack the archive and give the folder"
+        )
+    if names:
+        log.warning("%s: members that are links, sparse or devices are left out: %s", place, some(names))

@@ -8,14 +8,20 @@ from pathlib import Path
 from .errors import DataError, some
 from .folder_source import FolderSource
 from .joined import JoinedTree, joined_tree
-from .tar_source import open_tar
+from .tar_source import open_tar, open_tar_gz
 from .tree import IMAGE_EXTENSIONS, Entries, Tree
+from .zip_source import open_zip
 
 __all__ = ["IMAGE_EXTENSIONS", "Entries", "FolderSource", "Tree", "joined_tree", "open_tree", "unwrapped"]
 
 log = logging.getLogger(__name__)
 
-ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {".tar": open_tar}
+ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {
+    ".tar": open_tar,
+    ".tar.gz": open_tar_gz,
+    ".tgz": open_tar_gz,
+    ".zip": open_zip,
+}
 
 
 def open_tree(path: Path) -> Tree:

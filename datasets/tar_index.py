@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from .archive import inside
-from .errors import DataError, some
+from .archive import inside, refuse_odd
+from .errors import DataError
 from .members import MemberList, Members
-from .tree import is_image
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def scan(raw: io.RawIOBase, path: Path) -> Members:
         raise DataError(f"{path} is cut off or damaged after {count} members: {error}; {_FETCH_AGAIN}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read after {count} members: {error.strerror or error}") from error
-    _refuse_odd(odd, path)
+    refuse_odd(odd, path)
     return gathered.members()
 
 
@@ -105,18 +104,6 @@ def _check_end(rest: bytes, path: Path, count: int, end: int) -> None:
         raise DataError(f"{path} goes on after its end at byte {end}: several tars in one file; give them one by one")
     if len(rest) >= _PADDING:
         raise DataError(f"{path} is only zeros from byte {end} on: a download that was not completed; {_FETCH_AGAIN}")
-
-
-def _refuse_odd(names: list[str], path: Path) -> None:
-    """Refuse images that are no plain files; other members of that kind are left out, which the log says."""
-    images = [name for name in names if is_image(name)]
-    if images:
-        raise DataError(
-            f"{path} has images that are links, sparse or devices: {some(images)}. They cannot be read in place; "
-            f"unpack the archive and give the folder"
-        )
-    if names:
-        log.warning("%s: links and other members that are no plain files are left out: %s", path, some(names))
 
 
 def _places(path: Path) -> tuple[Path, Path]:

@@ -1,0 +1,210 @@
+"""Folders of parquet files as the model hub publishes image data sets: a column of image files, a column of labels.
+
+A parquet file can only be read a row group at a time, so in the random order of a data set's samples nearly every image
+costs the reading of some hundred: 5 to 10 ms as the hub writes them. Row groups that have been read are kept as long as
+they fit into CACHE; a data set that fits as a whole is read once.
+"""
+
+import errno
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .errors import DataError
+from .parquet_schema import Columns, find_columns
+from .splits import choose_split, find_files
+from .table import LabelledRow, unique_ids
+
+log = logging.getLogger(__name__)
+
+CACHE = 2**30  # bytes of row groups that are kept
+_LARGEST_GROUP = 2**31  # bytes; a reader that needs more memory than this for one image is of no use
+_LARGE_GROUP = 2**26
+_REWRITE = "write the file anew with row_group_size=100"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A parquet file with what its rows are called. names: as stored, None where there is none."""
+
+    path: Path
+    metadata: Any
+    columns: Columns
+    labels: tuple[int, ...]
+    names: tuple[str | None, ...]
+
+
+class ParquetRows:
+    """The rows of parquet files. Read from several threads at once.
+
+    An image's id is the file name stored with it, if all of these differ, else `file/row`. Raises DataError for files
+    that are damaged or of which it is unclear what the columns are.
+    """
+
+    def __init__(self, place: Path, split: str, paths: Sequence[Path], cache: int = CACHE) -> None:
+        self.place = place
+        self.layout = f"parquet ({split})" if split else "parquet"
+        self._files = tuple(_open(path) for path in paths)
+        self.class_names = _same_classes(self._files)
+        numbered = [f"{file.path.stem}/{row:06d}" for file in self._files for row in range(len(file.labels))]
+        ids = unique_ids([name for file in self._files for name in file.names], numbered)
+        labels = [label for file in self._files for label in file.labels]
+        self.rows = tuple(map(LabelledRow, ids, labels))
+        self._places = dict(zip(ids, _places(self._files), strict=True))
+        if len(self._places) < len(ids):
+            raise DataError(f"{place} has several files of the same name; give the folder of one configuration")
+        self._cache = _Cache(cache)
+        self._sizes: dict[tuple[int, int], Sequence[int]] = {}
+        self._readers = _Readers()
+        _advise(self._files, cache)
+
+    def read(self, sample_id: str) -> bytes:
+        """Return the image file. Raises OSError when its row cannot be read, or there is no such id."""
+        file, group, row = self._place(sample_id)
+        content: bytes | None = self._images(file, group)[row].as_py()
+        if content is None:
+            raise OSError(errno.ENODATA, "the row has no image", f"{self._files[file].path}/{sample_id}")
+        return content
+
+    def size(self, sample_id: str) -> int:
+        """Return the image file's length in bytes; the first of a row group to be asked for costs reading it."""
+        file, group, row = self._place(sample_id)
+        if (file, group) not in self._sizes:
+            lengths = pc.binary_length(self._images(file, group)).fill_null(0)
+            self._sizes[file, group] = lengths.to_numpy()
+        return int(self._sizes[file, group][row])
+
+    def _place(self, sample_id: str) -> tuple[int, int, int]:
+        place = self._places.get(sample_id)
+        if place is None:
+            raise FileNotFoundError(errno.ENOENT, "no such row", f"{self.place}/{sample_id}")
+        return place
+
+    def _images(self, file: int, group: int) -> Any:
+        """Return the image column of a row group, a chunked array of binary."""
+        images = self._cache.get((file, group))
+        if images is None:
+            columns = self._files[file].columns
+            try:
+                table = self._reader(file).read_row_group(group, columns=[columns.content], use_threads=False)
+            except (pa.ArrowException, OSError) as error:
+                detail = str(error).partition("\n")[0]
+                raise OSError(errno.EIO, f"cannot be read ({detail})", str(self._files[file].path)) from error
+            images = table.column(columns.image)
+            images = pc.struct_field(images, "bytes") if pa.types.is_struct(images.type) else images
+            self._cache.put((file, group), images)
+        return images
+
+    def _reader(self, file: int) -> Any:
+        opened = self._readers.opened
+        if file not in opened:
+            opened[file] = _reader(self._files[file].path, self._files[file].metadata)
+        return opened[file]
+
+
+class _Readers(threading.local):
+    """This thread's open files: pyarrow does not say that several threads may share a reader."""
+
+    def __init__(self) -> None:
+        self.opened: dict[int, Any] = {}
+
+
+class _Cache:
+    """Row groups that were read last, as many as fit into `size` bytes, but at least one."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._used = size, 0
+        self._kept: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int]) -> Any:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: tuple[int, int], images: Any) -> None:
+        with self._lock:
+            if key in self._kept:  # another thread was faster
+                return
+            self._kept[key] = images
+            self._used += images.nbytes
+            while self._used > self._size and len(self._kept) > 1:
+                self._used -= self._kept.popitem(last=False)[1].nbytes
+
+
+def open_parquet(path: Path) -> ParquetRows | None:
+    """Open a parquet file, or a folder that has some, also in folders of its own; None if there is none.
+
+    Raises DataError as `ParquetRows` and `choose_split`.
+    """
+    if path.suffix == ".parquet" and path.is_file():
+        return ParquetRows(path, "", [path])
+    names = find_files(path, ".parquet") if path.is_dir() else []
+    if not names:
+        return None
+    split, chosen = choose_split(names, str(path))
+    return ParquetRows(path, split, [path / name for name in chosen])
+
+
+def _reader(path: Path, metadata: Any = None) -> Any:
+    return pq.ParquetFile(path, metadata=metadata, memory_map=True, pre_buffer=False)
+
+
+def _open(path: Path) -> _File:
+    try:
+        reader = _reader(path)
+        columns = find_columns(reader.schema_arrow, path)
+        table = reader.read(columns=[columns.label, *([columns.path] if columns.path else [])])
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is cut off, damaged or no parquet file ({error}); fetch it again") from error
+    labels = table.column(columns.label).to_pylist()
+    if None in labels:
+        raise DataError(f"{path}, row {labels.index(None)}: no label in the column {columns.label}")
+    names = pc.struct_field(table.column(columns.image), "path").to_pylist() if columns.path else [None] * len(labels)
+    return _File(path, reader.metadata, columns, tuple(labels), tuple(names))
+
+
+def _same_classes(files: Sequence[_File]) -> tuple[str, ...] | None:
+    first, *others = files
+    for other in others:
+        if other.columns.class_names != first.columns.class_names:
+            raise DataError(f"{first.path} and {other.path} have labels of different meaning; give one data set")
+    return first.columns.class_names
+
+
+def _places(files: Sequence[_File]) -> list[tuple[int, int, int]]:
+    """Return file, row group and row in it of every row."""
+    return [
+        (number, group, row)
+        for number, file in enumerate(files)
+        for group in range(file.metadata.num_row_groups)
+        for row in range(file.metadata.row_group(group).num_rows)
+    ]
+
+
+def _advise(files: Sequence[_File], cache: int) -> None:
+    """Refuse row groups that do not fit into memory, and warn of those that make reading slow."""
+    total, largest, place = 0, 0, files[0].path
+    for file in files:
+        for group in range(file.metadata.num_row_groups):
+            size = _image_bytes(file.metadata.row_group(group), file.columns.content)
+            total += size
+            largest, place = max((largest, place), (size, file.path), key=lambda one: one[0])
+    if largest > _LARGEST_GROUP:
+        raise DataError(f"{place} has {largest / 1e9:.1f} GB of images in one row group; {_REWRITE}")
+    if largest > _LARGE_GROUP and total > cache:
+        log.warning("%s has row groups of up to %.0f MB, read for one image each; %s", place, largest / 1e6, _REWRITE)
+
+
+def _image_bytes(group: Any, content: str) -> int:
+    columns = (group.column(number) for number in range(group.num_columns))
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema == content)
