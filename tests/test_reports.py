@@ -189,8 +189,12 @@ def test_summary_shows_other_suites_and_tells_data_sets_apart() -> None:
     rows = [
         score("imagenet", "clean", "top1", 0.5),
         score("imagenet", "clean", "top1", 0.6, dataset="sample"),
-        score("imagenet-a", "clean", "top1", 0.1),
-        score("imagenet-a", "clean", "error", 0.9),
+        score("imagenet-a", "clean", "top1", 0.8, dataset="imagenet"),
+        score("imagenet-a", "clean", "top1_1000way", 0.7, dataset="imagenet"),
+        score("imagenet-a", "clean", "top1", 0.1, dataset="imagenet-a"),
+        score("imagenet-a", "clean", "error", 0.9, dataset="imagenet-a"),
+        score("imagenet-a", "clean", "top1_restricted", 0.1, dataset="imagenet-a"),
+        score("imagenet-a", "clean", "top1_1000way", 0.05, dataset="imagenet-a"),
         score("imagenet-c-bar", "all", "mean_error", 0.3),
         score("imagenet-c-bar", "sparkles", "mean_error", 0.3),
         score("cue-conflict", "all", "shape_bias", 0.2),
@@ -199,8 +203,13 @@ def test_summary_shows_other_suites_and_tells_data_sets_apart() -> None:
     ]
     columns = summary(Results(header("a"), pd.DataFrame(rows))).columns
     assert columns[1:3] == ("top-1 (imagenet)", "top-1 (sample)")
-    others = ("top-1, imagenet-a", "mean error, imagenet-c-bar", "shape_bias, cue-conflict")
-    assert columns[-5:-2] == others
+    assert columns[3:-2] == (
+        "top-1, imagenet-a's classes of imagenet",
+        "top-1, imagenet-a",
+        "top-1 among all 1000 classes, imagenet-a",
+        "mean error, imagenet-c-bar",
+        "shape bias, cue-conflict",
+    )
     assert columns[-1] == f"robust accuracy, {PGD} (adversarial, sample)"
 
 
