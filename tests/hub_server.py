@@ -1,6 +1,7 @@
 """A model hub on 127.0.0.1: one repository, served the way huggingface.co serves it, and able to misbehave."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,22 +10,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-LARGE = (".safetensors", ".bin")  # in LFS: the hub redirects to another host, with the SHA-256 as linked ETag
+LARGE = (
+    ".safetensors",
+    ".bin",
+    ".parquet",
+    ".tar",
+)  # in LFS: the hub redirects to another host, with the SHA-256 as linked ETag
 
 
 @dataclass
 class Hub:
     """What the server serves, what it was asked, and what is wrong with it.
 
-    refusal: status and X-Error-Code of every answer. cut: how many of the next downloads end after half of what was
-    asked for; cut_to_nothing: all end before their first byte. lying: content has a wrong byte. stalling: half a
-    download is sent, and then nothing until the test ends.
+    kind: `models` or `datasets`. refusal: status and X-Error-Code of every answer. cut: how many of the next downloads
+    end after half of what was asked for; cut_to_nothing: all end before their first byte. lying: content has a wrong
+    byte. stalling: half a download is sent, and then nothing until the test ends.
     """
 
     repository: str
     files: dict[str, bytes]
     commit: str = "c0ffee" + "0" * 34
     port: int = 0
+    kind: str = "models"
     refusal: tuple[int, str] | None = None
     cut: int = 0
     cut_to_nothing: bool = False
@@ -61,11 +68,14 @@ class Handler(BaseHTTPRequestHandler):
             name = path.removeprefix("/cdn/")
             self._content(hub.files[name], {"ETag": '"of-the-cdn"'})
             return
-        if path.startswith(pinned := f"/api/resolve-cache/models/{hub.repository}/{hub.commit}/"):
+        if path.startswith(pinned := f"/api/resolve-cache/{hub.kind}/{hub.repository}/{hub.commit}/"):
             content = hub.files[path.removeprefix(pinned)]
             self._content(content, commit | {"ETag": f'"{_git_hash(content)}"'})
             return
-        repository, _, rest = path.removeprefix("/").partition("/resolve/")
+        if path.startswith(interface := f"/api/{hub.kind}/"):
+            self._listing(*path.removeprefix(interface).partition("/tree/")[::2])
+            return
+        repository, _, rest = path.removeprefix("/").removeprefix("datasets/").partition("/resolve/")
         revision, _, name = rest.partition("/")
         if (refusal := hub.refusal or self._not_found(repository, revision, name)) is not None:
             self._answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"} | commit)
@@ -76,11 +86,24 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(307, commit | {"Location": pinned + name, "Content-Length": "0"})
 
-    def _not_found(self, repository: str, revision: str, name: str) -> tuple[int, str] | None:
+    def _listing(self, asked: str, tree: str) -> None:
+        """Describe the repository, or list its files: `org/name`, `org/name/revision/main`, `org/name` and a tree."""
+        repository, _, revision = asked.partition("/revision/")
+        if (refusal := self.hub.refusal or self._not_found(repository, tree or revision or "main")) is not None:
+            self._answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"})
+            return
+        files = [_entry(name, content) for name, content in self.hub.files.items()]
+        siblings = [{"rfilename": entry["path"]} for entry in files]
+        described = {"id": repository, "sha": self.hub.commit, "siblings": siblings}
+        content = json.dumps(files if tree else described).encode()
+        self._answer(200, {"Content-Type": "application/json", "Content-Length": str(len(content))})
+        self.wfile.write(content)
+
+    def _not_found(self, repository: str, revision: str, name: str | None = None) -> tuple[int, str] | None:
         known = {
             "RepoNotFound": repository == self.hub.repository,
             "RevisionNotFound": revision in ("main", self.hub.commit),
-            "EntryNotFound": name in self.hub.files,
+            "EntryNotFound": name is None or name in self.hub.files,
         }
         return next(((404, code) for code, there in known.items() if not there), None)
 
@@ -129,6 +152,13 @@ def serving(hub: Hub) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _entry(name: str, content: bytes) -> dict[str, object]:
+    entry = {"type": "file", "path": name, "size": len(content), "oid": _git_hash(content)}
+    if not name.endswith(LARGE):
+        return entry
+    return entry | {"lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}}
 
 
 def _git_hash(content: bytes) -> str:
