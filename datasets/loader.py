@@ -81,8 +81,10 @@ def load(
         raise ValueError(f"give at least one view, not {len(views)}, and 0 or more workers, not {workers}")
     if decoder not in _RENDER:
         raise ValueError(f"there is no decoder {decoder!r}; known: {', '.join(_RENDER)}")
-    how = {"chunk_size": chunk_size, "workers": workers, "decoder": decoder}
-    backgrounds = _gathered(load(dataset.backgrounds, views, **how)) if dataset.backgrounds and indices else ()
+    backgrounds: tuple[Tensor, ...] = ()
+    if dataset.backgrounds and indices:
+        found = load(dataset.backgrounds, views, chunk_size=chunk_size, workers=workers, decoder=decoder)
+        backgrounds = _gathered(found)
     jobs = (_Job(index, dataset, parts[index], views, _RENDER[decoder], backgrounds) for index in indices)
     if workers == 0:
         return (job.batch([job.fill(row) for row in range(len(job.samples))]) for job in jobs)
