@@ -232,7 +232,10 @@ def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, dataset
             absent.append(f"{suite} is left out: its data was not found.")
         elif suite in asked or not asked:
             where = f"not found in {options.data_root}" if options.data_root else "needed"
-            raise datasets.DataError(f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample")
+            raise datasets.DataError(
+                f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample; "
+                f"`python -m datasets download {name} --data-root DIR` fetches it, or tells how"
+            )
     return data, absent
 
 

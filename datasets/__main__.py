@@ -1,9 +1,11 @@
-"""Data sets: fetch them, and see what there is.
+"""Data sets: fetch them, see what there is, and hold a copy against what was published.
 
 python -m datasets download imagenet-a imagenet-r --data-root data
+python -m datasets check imagenet-a --data data/imagenet-a
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +14,15 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
+from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .catalogue import CATALOGUE, files_of
+from .check import check, describe
 from .download import download
 from .errors import DataError
 from .progress import in_units, shown
+from .registry import find
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 app = App(
@@ -91,6 +96,45 @@ def list_command() -> int:
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     print("\n".join(lines))
     return DONE
+
+
+@app.command(name="check")
+def check_command(
+    name: str,
+    /,
+    *,
+    data: str | None = None,
+    data_root: Annotated[Path | None, Parameter(env_var="ROBUSTNESS_DATA")] = None,
+    decode: Annotated[bool, Parameter(negative="")] = False,
+    workers: int | None = None,
+) -> int:
+    """Say what a copy of a data set holds, and what is wrong with it; exit code 1 if something is.
+
+    Parameters
+    ----------
+    name
+        Which data set, as suites call it.
+    data
+        Where it lies: a folder, archives, parquet files, hf://org/name.
+    data_root
+        Where all data sets live, instead of --data.
+    decode
+        Read and decode every image too.
+    workers
+        Threads that decode; as many as processors if not given.
+    """
+    try:
+        place = data or (find(name, data_root) if data_root else None)
+        if place is None:
+            where = f"not found in {data_root}" if data_root else "needs --data PATH or --data-root DIR"
+            return _fail(DataError(f"{name} is {where}"), FAILED if data_root else MISUSED)
+        with _log_to_stderr(), tqdm(desc=name, unit="image", disable=None if decode else True) as bar:
+            threads = max(1, workers or os.cpu_count() or 1)
+            report = check(name, place, read_all=decode, workers=threads, advance=bar.update)
+    except DataError as error:
+        return _fail(error, FAILED)
+    print("\n".join(describe(report)))
+    return FAILED if report.problems else DONE
 
 
 def _fail(error: DataError, code: int) -> int:

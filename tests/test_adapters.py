@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from datasets import ADAPTERS, NO_CLASS, SPACES, WNIDS, DataError, View, find, holds, load, open_dataset
-from datasets.adapters.corruptions import C, C_3D, C_BAR
+from datasets.adapters.corruptions import C_3D, C_BAR, C
 
 SEVERITIES = ("1", "2", "3", "4", "5")
 
@@ -170,7 +170,7 @@ def test_objectnets_frame_is_cut_off(tmp_path: Path) -> None:
 
 def challenge(root: Path, masks: int = 2) -> Path:
     for number, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
-        name = f"0{number}_{'dog bird fish'.split()[number]}"
+        name = f"0{number}_{['dog', 'bird', 'fish'][number]}"
         for variation in ("original", "only_bg_t", "mixed_rand"):
             put(root, f"bg_challenge/{variation}/val/{name}/p.JPEG", content=picture(colour))
         if number < masks:

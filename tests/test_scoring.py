@@ -40,7 +40,7 @@ def test_the_thousand_are_judged_as_they_are() -> None:
     assert verdict.correct5 is not None
     assert torch.equal(verdict.correct5, (values.topk(5).indices == wanted[:, None]).any(1))
     assert verdict.pred_1000way is verdict.correct_1000way is verdict.correct_restricted is None
-    assert IMAGENET == scoring("imagenet") and IMAGENET.plain
+    assert scoring("imagenet") == IMAGENET and IMAGENET.plain
 
 
 @pytest.mark.parametrize("name", ["imagenet-a", "imagenet-o", "imagenet-r"])
