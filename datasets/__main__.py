@@ -126,8 +126,8 @@ def check_command(
     try:
         place = data or (find(name, data_root) if data_root else None)
         if place is None:
-            where = f"not found in {data_root}" if data_root else "needs --data PATH or --data-root DIR"
-            return _fail(DataError(f"{name} is {where}"), FAILED if data_root else MISUSED)
+            lacks = f"is not found in {data_root}" if data_root else "needs --data PATH or --data-root DIR"
+            return _fail(DataError(f"{name} {lacks}"), FAILED if data_root else MISUSED)
         with _log_to_stderr(), tqdm(desc=name, unit="image", disable=None if decode else True) as bar:
             threads = max(1, workers or os.cpu_count() or 1)
             report = check(name, place, read_all=decode, workers=threads, advance=bar.update)

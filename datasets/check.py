@@ -55,7 +55,12 @@ class Report:
 
 
 def check(
-    name: str, place: str | Path, *, read_all: bool = False, workers: int = 1, advance: Callable[[int], object] = len
+    name: str,
+    place: str | Path,
+    *,
+    read_all: bool = False,
+    workers: int = 1,
+    advance: Callable[[int], object] = lambda _read: None,
 ) -> Report:
     """Look at the data set `name` at `place`.
 
