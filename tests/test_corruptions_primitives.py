@@ -14,15 +14,16 @@ from scipy import ndimage
 from skimage.color import hsv2rgb, rgb2hsv
 
 import datasets
+from robustness.corruptions import CORRUPTIONS
 from robustness.corruptions.blur import disk
 from robustness.corruptions.colour import hsv_to_rgb, rgb_to_hsv
 from robustness.corruptions.edges import canny, chamfer_distance
 from robustness.corruptions.elastic import inverse_affine
-from robustness.corruptions.filters import gaussian_blur, mirrored_gaussian_matrix
+from robustness.corruptions.filters import blur_by_shifts, gaussian_blur, gaussian_kernel, mirrored_gaussian_matrix
 from robustness.corruptions.glass import source_index
 from robustness.corruptions.motion import motion_blur, motion_taps
 from robustness.corruptions.noise import draw_bits
-from robustness.corruptions.pixelate import box_reads
+from robustness.corruptions.pixelate import PIXELATE, box_reads, by_rows
 from robustness.corruptions.spatter import equalise
 from robustness.corruptions.zoom import zoom_crop, zoom_transposed
 
@@ -61,7 +62,10 @@ def test_gaussian_blur(greys: np.ndarray, sigma: float) -> None:
     planes = greys[:2, :70, :33] / 255.0
     got = gaussian_blur(torch.from_numpy(planes)[None], sigma)[0].numpy()
     wanted = [ndimage.gaussian_filter(plane, sigma, mode="nearest", truncate=4) for plane in planes]
-    np.testing.assert_allclose(got, wanted, rtol=1e-15, atol=1e-15)
+    np.testing.assert_array_equal(got, wanted)
+    kernel = gaussian_kernel(sigma, 4.0).tolist()
+    shifted = blur_by_shifts(torch.from_numpy(planes)[None], kernel)[0].numpy()
+    np.testing.assert_allclose(shifted, wanted, rtol=1e-15, atol=1e-15)
 
 
 @pytest.mark.parametrize("sigma", [2.44, 19.52, 170.8])
@@ -78,7 +82,7 @@ def test_zoom(greys: np.ndarray, factor: float, shape: tuple[int, int]) -> None:
     crop = image[tuple(zoom_crop(size, factor) for size in shape)]
     grown = ndimage.zoom(crop, factor, order=1)
     top, left = ((big - size) // 2 for big, size in zip(grown.shape, shape, strict=True))
-    got = zoom_transposed(torch.from_numpy(crop)[None, None], factor, shape)[0, 0].T.numpy()
+    got = zoom_transposed(torch.from_numpy(crop)[None, :, None], factor, shape)[0, :, 0].T.numpy()
     np.testing.assert_allclose(got, grown[top : top + shape[0], left : left + shape[1]], atol=1e-12)
 
 
@@ -136,6 +140,13 @@ def test_boxes_are_those_of_pillow(scale: float) -> None:
         points = Image.fromarray(np.eye(size, dtype=np.float32))
         wanted = np.asarray(points.resize((small, size), Image.Resampling.BOX))
         np.testing.assert_allclose(weights[:size].numpy(), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(224, 224), (120, 60), (97, 150), (33, 32)])
+def test_pixelate_by_rows_is_that_of_pillow(photographs: datasets.Batch, shape: tuple[int, int]) -> None:
+    images = photographs.views[0][:2, :, : shape[0], : shape[1]].contiguous()
+    for severity, scale in enumerate(PIXELATE, start=1):
+        assert torch.equal(by_rows(images, scale), CORRUPTIONS["pixelate"].apply(images, severity, {}))
 
 
 def test_inverse_affine_undoes_the_shift() -> None:

@@ -101,15 +101,15 @@ def zoom_factors(severity: int) -> list[float]:
 def zoom_blur(images: Tensor, severity: int, _draw: Draw) -> Tensor:
     """Average the image and its enlargements about the centre; the image itself counts twice."""
     height, width = images.shape[2:]
-    pixels = images.float().div_(255)
-    turned = pixels.transpose(2, 3).contiguous()
+    rows = images.transpose(1, 2).contiguous().float().div_(255)
+    turned = rows.transpose(1, 3).contiguous()
     _, *factors = zoom_factors(severity)
     total = turned.clone()
     for factor in factors:
-        crop = pixels[..., zoom_crop(height, factor), zoom_crop(width, factor)]
+        crop = rows[:, zoom_crop(height, factor), :, zoom_crop(width, factor)]
         total.add_(zoom_transposed(crop, factor, (height, width)))
     mean = total.add_(turned).div_(len(factors) + 2)
-    return quantise(mean.mul_(255)).transpose(2, 3).contiguous()
+    return quantise(mean.mul_(255)).permute(0, 2, 3, 1).contiguous()
 
 
 register("defocus_blur", defocus_blur)

@@ -27,7 +27,7 @@ def _brighter(severity: int, device: torch.device) -> Tensor:
 
 def brightness(images: Tensor, severity: int, _draw: Draw) -> Tensor:
     """Raise the value of HSV: hue and saturation stay, so all three levels grow in proportion."""
-    pair = images.amax(1, keepdim=True).to(torch.int32).mul_(256) + images
+    pair = images.to(torch.int32).add_(images.amax(1, keepdim=True).to(torch.int32).mul_(256))
     return _brighter(severity, images.device).index_select(0, pair.view(-1)).view_as(images)
 
 
@@ -35,7 +35,7 @@ def contrast(images: Tensor, severity: int, _draw: Draw) -> Tensor:
     """Pull each channel towards its mean over the image."""
     left = at(CONTRAST, severity)
     # Whole numbers add up exactly in any order.
-    mean = images.sum((2, 3), keepdim=True).double() / images[0, 0].numel()
+    mean = images.sum(3, keepdim=True, dtype=torch.int32).sum(2, keepdim=True).double() / images[0, 0].numel()
     return quantise(images.float().mul_(left).add_((mean * (1 - left)).float()))
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from .corruption import Draw, Shape, at, quantise, register
-from .filters import mirrored_gaussian_matrix
+from .filters import gaussian_kernel, mirrored_gaussian_matrix
 
 # Strength and sigma of the displacement, largest shift of the affine map's three points, in pixels of a 224×224 image.
 # The reference has them as multiples of 244, on purpose.
@@ -22,6 +22,7 @@ ELASTIC = (
     (244 * 0.07, 244 * 0.01, 244 * 0.02),
     (244 * 0.12, 244 * 0.01, 244 * 0.02),
 )
+TRUNCATE = 3.0  # the displacement's filter, in sigma
 
 # In grey levels. A flat region keeps its level in the reference's arithmetic; here it may come out a rounding error
 # lower, and would then be truncated to the level below.
@@ -67,17 +68,20 @@ def displacement(noise: Tensor, severity: int) -> Tensor:
     """
     height, width = noise.shape[1:]
     alpha, sigma, _ = _lengths(severity, (height, width))
-    across = _round(noise.double(), 24) @ _filter(width, sigma).T
-    return (_filter(height, sigma) @ _round(across, 24)).mul_(alpha).float()
+    lines = noise.double().mul_(2.0**24).round_()
+    across = torch.cat([lines[:, :, span] @ part.T for span, part in _filter(width, sigma)], dim=2).round_()
+    down = torch.cat([part @ across[:, span] for span, part in _filter(height, sigma)], dim=1)
+    return down.mul_(alpha * 2.0**-24).float()
 
 
 @functools.cache
-def _filter(size: int, sigma: float) -> Tensor:
-    return _round(torch.from_numpy(mirrored_gaussian_matrix(size, sigma, 3.0)), 28)
-
-
-def _round(values: Tensor, places: int) -> Tensor:
-    return (values * 2.0**places).round_().mul_(2.0**-places)
+def _filter(size: int, sigma: float) -> list[tuple[slice, Tensor]]:
+    """Cut the filter of a line into groups of outputs: for each, the inputs it needs and their weights."""
+    matrix = torch.from_numpy(mirrored_gaussian_matrix(size, sigma, TRUNCATE)).mul_(2.0**28).round_().mul_(2.0**-28)
+    radius = len(gaussian_kernel(sigma, TRUNCATE)) - 1
+    step = max(radius, size // 4)
+    spans = [(start, slice(max(start - radius, 0), start + step + radius)) for start in range(0, size, step)]
+    return [(span, matrix[start : start + step, span]) for start, span in spans]
 
 
 def elastic_transform(images: Tensor, severity: int, draw: Draw) -> Tensor:
@@ -97,12 +101,13 @@ def elastic_transform(images: Tensor, severity: int, draw: Draw) -> Tensor:
 
 def _sample(images: Tensor, x: Tensor, y: Tensor, repeat_edge: bool) -> Tensor:
     """Read images [B,3,H,W] at pixel positions [B,H,W], mirrored at the border with or without repeating the edge."""
-    sides = [(place, size) for place, size in ((x, images.shape[3]), (y, images.shape[2]))]
-    if repeat_edge:
-        scaled = [(place * 2 + 1) / size - 1 for place, size in sides]
-    else:
-        scaled = [place * 2 / (size - 1) - 1 for place, size in sides]
-    grid = torch.stack(scaled, dim=-1).float()
+    batch, _, height, width = images.shape
+    grid = images.new_empty(batch, height, width, 2)
+    for axis, (place, size) in enumerate(((x, width), (y, height))):
+        # In float64; torch's own scale runs from -1 to 1.
+        grid[..., axis] = (
+            place.mul(2).add_(1).div_(size).sub_(1) if repeat_edge else place.mul(2).div_(size - 1).sub_(1)
+        )
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=not repeat_edge)
 
 

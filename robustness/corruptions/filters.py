@@ -1,8 +1,8 @@
 """Gaussian filters with the reference's borders, radius and order of summation.
 
-Sums of shifted reads, not matrix products or convolutions: those round differently from one batch size, library or
-precision setting to the next, and a value that is truncated to 8 bits shows it. In float64 and in SciPy's order of
-summation the result equals `scipy.ndimage.gaussian_filter` bit for bit.
+SciPy itself on a CPU, sums of shifted reads in its order of summation elsewhere; no matrix products or convolutions:
+those round differently from one batch size, library or precision setting to the next, and a value that is truncated to
+8 bits shows it. In float64 the result equals `scipy.ndimage.gaussian_filter` bit for bit.
 """
 
 import functools
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 Array = npt.NDArray[np.float64]
@@ -28,9 +29,19 @@ def gaussian_kernel(sigma: float, truncate: float) -> Array:
 def gaussian_blur(planes: Tensor, sigma: float) -> Tensor:
     """Blur along height and width with edges replicated and the kernel cut at 4 sigma.
 
-    planes: float [B,C,H,W]; float64 where the reference is to be met exactly. Returns a new tensor of the same kind.
+    planes: float64 [B,C,H,W]. Returns a new tensor of the same kind.
     """
-    kernel = gaussian_kernel(sigma, 4.0).tolist()
+    half = gaussian_kernel(sigma, 4.0)
+    if planes.device.type != "cpu":
+        return blur_by_shifts(planes, half.tolist())
+    kernel, blurred = np.concatenate([half[:0:-1], half]), planes.numpy()
+    for axis in (2, 3):
+        blurred = ndimage.correlate1d(blurred, kernel, axis, mode="nearest")
+    return torch.from_numpy(blurred)
+
+
+def blur_by_shifts(planes: Tensor, kernel: list[float]) -> Tensor:
+    """Blur along height and width, on any device, given the weights at 0, 1, ..., r."""
     return _blur_along(_blur_along(planes, 2, kernel), 3, kernel)
 
 

@@ -82,9 +82,10 @@ def shot_noise(images: Tensor, severity: int, draw: Draw) -> Tensor:
     """Count photons: each value becomes Poisson(value * c) / c, an exact draw by table."""
     bits, limits, outcomes = photon_tables(at(SHOT, severity), images.device)
     word = draw["word"]
-    cell = images.to(torch.int32).mul_(1 << bits).add_(word & ((1 << bits) - 1)).view(-1)
-    first = (word >> bits).view(-1) < limits.index_select(0, cell)
-    return outcomes.index_select(0, cell.mul_(2).add_(first)).view_as(images)
+    cell = images.to(torch.int32).mul_(1 << bits).add_(word & ((1 << bits) - 1))
+    # The sign, -1 for a first outcome: comparisons are slow on a CPU.
+    below = (word >> bits).sub_(limits.index_select(0, cell.view(-1)).view_as(cell)).bitwise_right_shift_(31)
+    return outcomes.index_select(0, cell.mul_(2).sub_(below).view(-1)).view_as(images)
 
 
 def draw_impulses(_severity: int, shape: Shape, generator: Generator) -> Draw:
@@ -95,9 +96,13 @@ def draw_impulses(_severity: int, shape: Shape, generator: Generator) -> Draw:
 def impulse_noise(images: Tensor, severity: int, draw: Draw) -> Tensor:
     """Replace a fraction of all values by 0 or 255, evenly: the lowest and the highest words."""
     tail = round(at(IMPULSE, severity) / 2 * 2**16)
-    keep = (draw["word"] >= tail - 2**15).view(torch.uint8).neg_()
-    salt = (draw["word"] >= 2**15 - tail).view(torch.uint8).neg_()
+    keep, salt = _from(draw["word"], tail - 2**15), _from(draw["word"], 2**15 - tail)
     return keep.bitwise_and_(images).bitwise_or_(salt)
+
+
+def _from(word: Tensor, start: int) -> Tensor:
+    """Return 255 where int16 words are at least `start`, else 0; comparisons are slow on a CPU."""
+    return word.clamp(start - 1, start).sub_(start).bitwise_not_().to(torch.uint8)
 
 
 register("gaussian_noise", gaussian_noise, draw_normal)

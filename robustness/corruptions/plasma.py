@@ -20,31 +20,34 @@ def plasma(noise: Tensor, size: int, decay: float) -> Tensor:
     grid to the next the noise shrinks by its square. Returns float [size,size] in [0,1], both ends reached.
     """
     bumps = noise.numpy()
-    cloud: Grid = np.zeros((1, 1), bumps.dtype)
+    cloud: Grid = np.zeros((2, 2), bumps.dtype)  # with its first row and column again behind the last
     reach = 100.0
-    while (side := len(cloud)) < size:
+    while (side := len(cloud) - 1) < size:
         here, bumps = np.split(bumps, [3 * side * side])
         cloud = _refine(cloud, here.reshape(3, side, side) * here.dtype.type(reach * reach))
         reach /= decay
     cloud -= cloud.min()
-    return torch.from_numpy(cloud / cloud.max())
+    return torch.from_numpy(cloud[:-1, :-1] / cloud.max())
 
 
 def _refine(corners: Grid, bumps: Grid) -> Grid:
     """Double a grid's resolution: each new point is the mean of four neighbours, plus its bump."""
-    side = len(corners)
-    below = corners + _turn(corners, 1, axis=0)
-    across = corners + _turn(corners, 1, axis=1)
-    squares = (below + _turn(below, 1, axis=1)) / 4 + bumps[0]
-    fine = np.empty((side, 2, side, 2), corners.dtype)
-    fine[:, 0, :, 0] = corners
-    fine[:, 0, :, 1] = (squares + _turn(squares, -1, axis=0) + across) / 4 + bumps[1]
-    fine[:, 1, :, 0] = (squares + _turn(squares, -1, axis=1) + below) / 4 + bumps[2]
-    fine[:, 1, :, 1] = squares
-    return fine.reshape(2 * side, 2 * side)
+    side = len(bumps[0])
+    below, across = corners[:-1] + corners[1:], corners[:-1, :-1] + corners[:-1, 1:]
+    squares = np.empty_like(corners)  # with its last row and column again before the first
+    squares[1:, 1:] = _settle(below[:, :-1] + below[:, 1:], bumps[0])
+    squares[0], squares[1:, 0] = squares[-1], squares[1:, -1]
+    squares[0, 0] = squares[-1, -1]
+    inner = squares[1:, 1:]
+    fine = np.empty((2 * side + 1, 2 * side + 1), corners.dtype)
+    fine[::2, ::2], fine[1::2, 1::2] = corners, inner
+    fine[:-1:2, 1::2] = _settle(inner + squares[:-1, 1:] + across, bumps[1])
+    fine[1::2, :-1:2] = _settle(inner + squares[1:, :-1] + below[:, :-1], bumps[2])
+    fine[-1], fine[:, -1] = fine[0], fine[:, 0]
+    return fine
 
 
-def _turn(grid: Grid, places: int, axis: int) -> Grid:
-    """Read `places` further on along an axis, around the torus; numpy.roll without its overhead."""
-    first, second = np.split(grid, [places % grid.shape[axis]], axis=axis)
-    return np.concatenate([second, first], axis=axis)
+def _settle(total: Grid, bumps: Grid) -> Grid:
+    total *= 0.25
+    total += bumps
+    return total

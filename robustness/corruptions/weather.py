@@ -1,8 +1,10 @@
 """Weather: snow, frost, fog."""
 
 import functools
+import math
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from .corruption import Draw, Shape, at, quantise, register
@@ -38,8 +40,9 @@ def snow_layer(noise: Tensor, angle: Tensor, severity: int, shape: Shape) -> Ten
     show no more than this central part. angle: degrees, []. Returns uint8 [H,W].
     """
     mean, deviation, zoom, threshold, radius, sigma, _ = at(SNOW, severity)
-    layer = zoom_transposed((mean + deviation * noise)[None, None], zoom, shape).transpose(2, 3)
-    layer = quantise(torch.where(layer < threshold, 0.0, layer) * 255)
+    layer = zoom_transposed((mean + deviation * noise)[None, :, None], zoom, shape).permute(0, 2, 3, 1)
+    # What equals the threshold stays; torch.threshold keeps only what is above.
+    layer = quantise(F.threshold(layer, math.nextafter(threshold, 0), 0.0).mul_(255))
     return motion_blur(layer, radius, sigma, angle[None])[0, 0]
 
 
@@ -100,7 +103,7 @@ def fog(images: Tensor, severity: int, draw: Draw) -> Tensor:
     brightest = images.amax((1, 2, 3), keepdim=True).double().div_(255)
     scale = (brightest / (brightest + strength)).float()
     cloud = draw["cloud"][:, None] * (255 * strength)
-    return quantise((cloud + images).mul_(scale))
+    return quantise(images.float().add_(cloud).mul_(scale))
 
 
 register("snow", snow, draw_snow)
