@@ -74,6 +74,23 @@ def test_batches_of_any_size_and_form_agree(images: Tensor, name: str, severity:
 
 
 @each_name
+def test_batches_of_7_and_32_agree(photographs: datasets.Batch, name: str) -> None:
+    images = photographs.views[0].repeat(2, 1, 1, 1)[:32]
+    whole = inspect.unwrap(CORRUPTIONS[name].apply)(images, 4, draws(name, 4, images))
+    seeded = generators(32)
+    sevens = [corrupt(images[i : i + 7], name, 4, seeded[i : i + 7]) for i in range(0, 32, 7)]
+    assert torch.equal(whole, torch.cat(sevens))
+
+
+def test_the_order_of_conditions_changes_nothing(images: Tensor) -> None:
+    conditions = [(name, severity) for name in CORRUPTIONS for severity in (1, 5)]
+    there, back = (
+        {one: corrupt(images[:1], *one, generators(1)) for one in order} for order in (conditions, conditions[::-1])
+    )
+    assert all(torch.equal(there[one], back[one]) for one in conditions)
+
+
+@each_name
 def test_threads_change_nothing(images: Tensor, name: str) -> None:
     results, threads = [], torch.get_num_threads()
     for count in (1, 2):

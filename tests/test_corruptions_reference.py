@@ -1,25 +1,18 @@
 """Each corruption against an independent computation with NumPy, SciPy, scikit-image, OpenCV and Pillow.
 
-Severities are spelled out again, so that a slip in a table of the product shows. Photographs are real: truncation to
-8 bits makes flat and saturated regions the hard part.
+Photographs are real: truncation to 8 bits makes flat and saturated regions the hard part.
 """
 
-import importlib.util
-import io
-import itertools
-from collections.abc import Callable
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy import ndimage, stats
-from skimage.color import hsv2rgb, rgb2hsv
+from scipy import stats
 from skimage.filters import gaussian
 
 import datasets
+from benchmarks import reference_corruptions as reference
+from benchmarks.reference_corruptions import SIZE, truncated
 from robustness.corruptions import CORRUPTIONS, apply_jpeg
 from robustness.corruptions.elastic import displacement, inverse_affine
 from robustness.corruptions.frost import PHOTOGRAPHS, frost_photograph
@@ -30,15 +23,7 @@ from robustness.corruptions.spatter import spatter_mask
 from robustness.corruptions.weather import snow_layer
 from robustness.corruptions.zoom import zoom_crop
 
-SEVERITIES = (1, 2, 3, 4, 5)
-SIZE = 224
-each_severity = pytest.mark.parametrize("severity", SEVERITIES)
-
-
-def package(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0])
+each_severity = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +40,6 @@ def product(name: str, pictures: np.ndarray, severity: int, **draw: torch.Tensor
     """Apply to pictures [B,H,W,3], each with the same draw."""
     stacked = {key: torch.stack([value] * len(pictures)) for key, value in draw.items()}
     return np.moveaxis(CORRUPTIONS[name].apply(tensor(pictures), severity, stacked).numpy(), 1, -1)
-
-
-def truncated(levels: np.ndarray) -> np.ndarray:
-    return np.clip(levels, 0, 255).astype(np.uint8)
 
 
 def assert_near(got: np.ndarray, wanted: np.ndarray, most: int = 2, mean: float = 0.1) -> None:
@@ -79,95 +60,22 @@ def assert_same_draw(got: np.ndarray, wanted: np.ndarray, share: float = 0.995) 
 # ---- deterministic -------------------------------------------------------------------------------------------------
 
 
-def ref_gaussian_blur(x: np.ndarray, severity: int) -> np.ndarray:
-    return gaussian(x / 255.0, sigma=[1, 2, 3, 4, 6][severity - 1], channel_axis=-1) * 255
-
-
-def ref_defocus_blur(x: np.ndarray, severity: int) -> np.ndarray:
-    radius, alias = [(3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)][severity - 1]
-    line = np.arange(-max(8, radius), max(8, radius) + 1)
-    disk = (line[:, None] ** 2 + line**2 <= radius**2).astype(np.float32)
-    kernel = cv2.GaussianBlur(disk / disk.sum(), ksize=(3, 3) if radius <= 8 else (5, 5), sigmaX=alias)
-    return np.stack([cv2.filter2D(x[..., c] / 255.0, -1, kernel) for c in range(3)], axis=-1) * 255
-
-
-def clipped_zoom(image: np.ndarray, factor: float) -> np.ndarray:
-    side = int(np.ceil(SIZE / factor))
-    top = (SIZE - side) // 2
-    crop = image[top : top + side, top : top + side]
-    grown = ndimage.zoom(crop, (factor, factor, 1), order=1)
-    trim = (grown.shape[0] - SIZE) // 2
-    return grown[trim : trim + SIZE, trim : trim + SIZE]
-
-
-def ref_zoom_blur(x: np.ndarray, severity: int) -> np.ndarray:
-    end, step = [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)][severity - 1]
-    factors = np.arange(1, end, step)
-    pixels = (x / 255.0).astype(np.float32)
-    out = np.zeros_like(pixels)
-    for factor in factors:
-        out += clipped_zoom(pixels, factor)
-    return (pixels + out) / (len(factors) + 1) * 255
-
-
-def ref_contrast(x: np.ndarray, severity: int) -> np.ndarray:
-    mean = (x / 255.0).mean(axis=(0, 1), keepdims=True)
-    return ((x / 255.0 - mean) * [0.4, 0.3, 0.2, 0.1, 0.05][severity - 1] + mean) * 255
-
-
-def ref_brightness(x: np.ndarray, severity: int) -> np.ndarray:
-    hsv = rgb2hsv(x / 255.0)
-    hsv[..., 2] = np.clip(hsv[..., 2] + [0.1, 0.2, 0.3, 0.4, 0.5][severity - 1], 0, 1)
-    return hsv2rgb(hsv) * 255
-
-
-def ref_saturate(x: np.ndarray, severity: int) -> np.ndarray:
-    gain, offset = [(0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)][severity - 1]
-    hsv = rgb2hsv(x / 255.0)
-    hsv[..., 1] = np.clip(hsv[..., 1] * gain + offset, 0, 1)
-    return hsv2rgb(hsv) * 255
-
-
-def ref_pixelate(x: np.ndarray, severity: int) -> np.ndarray:
-    height, width = x.shape[:2]
-    scale = [0.6, 0.5, 0.4, 0.3, 0.25][severity - 1]
-    small = Image.fromarray(x).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
-    return np.asarray(small.resize((width, height), Image.Resampling.BOX))
-
-
-def pillow_jpeg(x: np.ndarray, quality: int) -> np.ndarray:
-    file = io.BytesIO()
-    Image.fromarray(x).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
-def ref_jpeg_compression(x: np.ndarray, severity: int) -> np.ndarray:
-    return pillow_jpeg(x, [25, 18, 15, 10, 7][severity - 1])
-
-
 @each_severity
 @pytest.mark.parametrize(
-    ("name", "reference", "most", "mean"),
+    ("name", "most", "mean"),
     [
-        ("gaussian_blur", ref_gaussian_blur, 1, 1e-4),
-        ("defocus_blur", ref_defocus_blur, 1, 0.01),
-        ("zoom_blur", ref_zoom_blur, 1, 0.01),
-        ("brightness", ref_brightness, 1, 0.05),
-        ("contrast", ref_contrast, 1, 1e-3),
-        ("saturate", ref_saturate, 1, 1e-4),
-        ("pixelate", ref_pixelate, 0, 0),
-        ("jpeg_compression", ref_jpeg_compression, 0, 0),
+        ("gaussian_blur", 1, 1e-4),
+        ("defocus_blur", 1, 0.01),
+        ("zoom_blur", 1, 0.01),
+        ("brightness", 1, 0.05),
+        ("contrast", 1, 1e-3),
+        ("saturate", 1, 1e-4),
+        ("pixelate", 0, 0),
+        ("jpeg_compression", 0, 0),
     ],
 )
-def test_deterministic(
-    pictures: np.ndarray,
-    name: str,
-    reference: Callable[[np.ndarray, int], np.ndarray],
-    most: int,
-    mean: float,
-    severity: int,
-) -> None:
-    wanted = np.stack([truncated(reference(x, severity)) for x in pictures])
+def test_deterministic(pictures: np.ndarray, name: str, most: int, mean: float, severity: int) -> None:
+    wanted = np.stack([truncated(getattr(reference, name)(x, severity)) for x in pictures])
     assert_near(product(name, pictures, severity), wanted, most, mean)
 
 
@@ -177,12 +85,14 @@ def test_pixelate_and_jpeg_are_exact_at_other_sizes(
     pictures: np.ndarray, height: int, width: int, severity: int
 ) -> None:
     x = np.asarray(Image.fromarray(pictures[1]).resize((width, height)))
-    np.testing.assert_array_equal(product("pixelate", x[None], severity)[0], ref_pixelate(x, severity))
-    np.testing.assert_array_equal(product("jpeg_compression", x[None], severity)[0], ref_jpeg_compression(x, severity))
+    np.testing.assert_array_equal(product("pixelate", x[None], severity)[0], reference.pixelate(x, severity))
+    np.testing.assert_array_equal(
+        product("jpeg_compression", x[None], severity)[0], reference.jpeg_compression(x, severity)
+    )
 
 
 def test_jpeg_of_the_archives(pictures: np.ndarray) -> None:
-    wanted = np.stack([pillow_jpeg(x, 85) for x in pictures])
+    wanted = np.stack([reference.pillow_jpeg(x, 85) for x in pictures])
     np.testing.assert_array_equal(np.moveaxis(apply_jpeg(tensor(pictures), 85).numpy(), 1, -1), wanted)
 
 
@@ -239,44 +149,34 @@ def test_shot_noise_samples_follow_its_tables() -> None:
 # ---- blur ----------------------------------------------------------------------------------------------------------
 
 
-@each_severity
-def test_glass_blur(pictures: np.ndarray, severity: int) -> None:
-    """The reference's loop, word for word, on a part of a photograph."""
-    sigma, delta, passes = [(0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)][severity - 1]
-    x = pictures[2, 40:104, 60:140]
-    height, width = x.shape[:2]
-    rng = np.random.default_rng(severity)
-    offsets = rng.integers(-delta, delta, size=(passes, 2, height - 2 * delta, width - 2 * delta))
-    y = np.uint8(gaussian(x / 255.0, sigma=sigma, channel_axis=-1) * 255)
+def glass_loop(y: np.ndarray, delta: int, offsets: np.ndarray) -> None:
+    """The original's loop, word for word, in place."""
     for offset in offsets:
-        for h in range(height - delta, delta, -1):
-            for w in range(width - delta, delta, -1):
+        for h in range(y.shape[0] - delta, delta, -1):
+            for w in range(y.shape[1] - delta, delta, -1):
                 dx, dy = offset[:, h - delta - 1, w - delta - 1]
                 y[h, w], y[h + dy, w + dx] = y[h + dy, w + dx], y[h, w]
+
+
+@each_severity
+def test_glass_blur(pictures: np.ndarray, severity: int) -> None:
+    """The loop over pixels, and the reference's loop over positions, on a part of a photograph."""
+    sigma, delta, passes = reference.glass_parameters(severity)
+    x = pictures[2, 40:104, 60:140]
+    inner = [side - 2 * delta for side in x.shape[:2]]
+    offsets = np.random.default_rng(severity).integers(-delta, delta, size=(passes, 2, *inner))
+    y = np.uint8(gaussian(x / 255.0, sigma=sigma, channel_axis=-1) * 255)
+    glass_loop(y, delta, offsets)
     wanted = truncated(gaussian(y / 255.0, sigma=sigma, channel_axis=-1) * 255)
-    source = source_index(torch.from_numpy(offsets), delta, (height, width))
+    source = source_index(torch.from_numpy(offsets), delta, x.shape[:2])
     np.testing.assert_array_equal(product("glass_blur", x[None], severity, source=source)[0], wanted)
-
-
-def imagemagick_motion(x: np.ndarray, radius: int, sigma: float, angle: float) -> np.ndarray:
-    """ImageMagick 6 at 16 bits: nearest-pixel steps, edges clamped, rounding to 16 bits, truncation to 8."""
-    width = 2 * radius + 1
-    kernel = np.exp(-(np.arange(width) ** 2) / (2 * sigma**2))
-    kernel /= kernel.sum()
-    rows, columns = np.indices(x.shape[:2])
-    total = np.zeros(x.shape)
-    for i in range(width):
-        dy, dx = (int(np.ceil(i * f(np.deg2rad(angle)) - 0.5)) for f in (np.sin, np.cos))
-        at = (rows + dy).clip(0, x.shape[0] - 1), (columns + dx).clip(0, x.shape[1] - 1)
-        total += kernel[i] * x[at]
-    return (np.floor(257 * total + 0.5) // 257).astype(np.uint8)
+    np.testing.assert_array_equal(truncated(reference.glass_blur(x, severity, offsets)), wanted)
 
 
 @each_severity
 def test_motion_blur(pictures: np.ndarray, severity: int) -> None:
-    radius, sigma = [(10, 3), (15, 5), (15, 8), (15, 12), (20, 15)][severity - 1]
     for angle in (-45.0, -17.3, 0.0, 31.7):
-        wanted = np.stack([imagemagick_motion(x, radius, sigma, angle) for x in pictures[:2]])
+        wanted = np.stack([reference.motion_blur(x, severity, angle) for x in pictures[:2]])
         got = product("motion_blur", pictures[:2], severity, angle=torch.tensor(angle))
         assert_near(got, wanted, most=1, mean=1e-3)
 
@@ -286,68 +186,34 @@ def test_motion_blur(pictures: np.ndarray, severity: int) -> None:
 
 @each_severity
 def test_snow(pictures: np.ndarray, severity: int) -> None:
-    mean, deviation, zoom, threshold, radius, sigma, weight = [
-        (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-        (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-        (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-        (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-        (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
-    ][severity - 1]
+    zoom = [3, 2, 4, 4.5, 2.5][severity - 1]
     noise, angle = np.random.default_rng(severity).normal(size=(SIZE, SIZE)), -77.7
-    layer = clipped_zoom((mean + deviation * noise)[..., None], zoom).squeeze(-1)
-    layer[layer < threshold] = 0
-    layer = imagemagick_motion((layer.clip(0, 1) * 255).astype(np.uint8), radius, sigma, angle)
-    flakes = (layer / 255.0)[..., None]
-    wanted = []
-    for x in pictures.astype(np.float32) / 255:
-        white = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY)[..., None] * 1.5 + 0.5
-        wanted.append(weight * x + (1 - weight) * np.maximum(x, white) + flakes + np.rot90(flakes, k=2))
     part = noise[zoom_crop(SIZE, zoom), zoom_crop(SIZE, zoom)].copy()
     got = snow_layer(torch.from_numpy(part), torch.tensor(angle), severity, (SIZE, SIZE))
-    assert_near(got.numpy(), layer, most=1, mean=1e-3)
-    assert_same_draw(product("snow", pictures, severity, layer=got), truncated(np.stack(wanted) * 255))
+    assert_near(got.numpy(), reference.snow_flakes(severity, noise, angle), most=1, mean=1e-3)
+    wanted = np.stack([truncated(reference.snow(x, severity, noise, angle)) for x in pictures])
+    assert_same_draw(product("snow", pictures, severity, layer=got), wanted)
 
 
 @pytest.mark.parametrize(("index", "name"), list(enumerate(PHOTOGRAPHS)))
 def test_frost_photographs(index: int, name: str) -> None:
-    wanted = cv2.imread(str(package("imagecorruptions") / "frost" / name))[..., ::-1]
-    np.testing.assert_array_equal(frost_photograph(index, SIZE, SIZE).permute(1, 2, 0).numpy(), wanted)
+    assert reference.FROST[index] == name
+    found = frost_photograph(index, SIZE, SIZE).permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(found, reference.frost_photograph(index))
 
 
 @each_severity
 def test_frost(pictures: np.ndarray, severity: int) -> None:
-    image_weight, frost_weight = [(1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)][severity - 1]
     window = CORRUPTIONS["frost"].draw(severity, (SIZE, SIZE), torch.Generator().manual_seed(severity))["window"]
-    wanted = truncated(image_weight * pictures + frost_weight * window.permute(1, 2, 0).numpy())
+    wanted = truncated(reference.frost(pictures, severity, window.permute(1, 2, 0).numpy()))
     np.testing.assert_array_equal(product("frost", pictures, severity, window=window), wanted)
-
-
-def diamond_square(draws: np.ndarray, size: int, decay: float) -> np.ndarray:
-    """Cell by cell, in the reference's order of drawing."""
-    cloud, draw = np.zeros((size, size)), iter(draws)
-    step, w = size, 100.0
-    while step >= 2:
-        half = step // 2
-        corners, middles = range(0, size, step), range(half, size, step)
-        diagonal, straight = [(-1, -1), (-1, 1), (1, -1), (1, 1)], [(-1, 0), (1, 0), (0, -1), (0, 1)]
-        for lines, places, reads in [
-            (middles, middles, diagonal),
-            (corners, middles, straight),
-            (middles, corners, straight),
-        ]:
-            for y, x in itertools.product(lines, places):
-                mean = sum(cloud[(y + half * dy) % size, (x + half * dx) % size] for dy, dx in reads) / 4
-                cloud[y, x] = mean + w * (w * next(draw))
-        step, w = half, w / decay
-    cloud -= cloud.min()
-    return cloud / cloud.max()
 
 
 @each_severity
 def test_fog(pictures: np.ndarray, severity: int) -> None:
     strength, decay = [(1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)][severity - 1]
     noise = np.random.default_rng(severity).uniform(-1, 1, 256 * 256 - 1)
-    wanted = diamond_square(noise, 256, decay)[:SIZE, :SIZE]
+    wanted = reference.diamond_square(noise, 256, decay)[:SIZE, :SIZE]
     cloud = plasma(torch.from_numpy(noise).float(), 256, decay)[:SIZE, :SIZE]
     np.testing.assert_allclose(plasma(torch.from_numpy(noise), 256, decay)[:SIZE, :SIZE].numpy(), wanted, atol=1e-12)
     x = pictures / 255.0
@@ -361,32 +227,15 @@ def test_fog(pictures: np.ndarray, severity: int) -> None:
 
 @each_severity
 def test_elastic_transform(pictures: np.ndarray, severity: int) -> None:
-    alpha, sigma, reach = (
-        [(488, 170.8, 24.4), (488, 19.52, 48.8)][severity - 1]
-        if severity < 3
-        else (
-            [12.2, 17.08, 29.28][severity - 3],
-            2.44,
-            4.88,
-        )
-    )
+    reach = reference.elastic_parameters(severity)[2]
     rng = np.random.default_rng(severity)
     jitter, noise = rng.uniform(-reach, reach, (3, 2)), rng.uniform(-1, 1, (2, SIZE, SIZE))
-    points = np.float32([[186, 186], [186, 38], [38, 38]])
-    affine = cv2.getAffineTransform(points, points + jitter.astype(np.float32))
-    shift = [(gaussian(field, sigma, mode="reflect", truncate=3) * alpha).astype(np.float32) for field in noise]
-    rows, columns = np.meshgrid(np.arange(SIZE), np.arange(SIZE), indexing="ij")
-    where = rows + shift[1], columns + shift[0]
-    wanted = []
-    for x in pictures.astype(np.float32) / 255:
-        warped = cv2.warpAffine(x, affine, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT_101)
-        wanted.append([ndimage.map_coordinates(warped[..., c], where, order=1, mode="reflect") for c in range(3)])
+    shift = reference.elastic_shift(severity, noise)
+    wanted = np.stack([truncated(reference.elastic_transform(x, jitter, shift)) for x in pictures])
     field = displacement(torch.from_numpy(noise).float(), severity)
     np.testing.assert_allclose(field.numpy(), shift, atol=1e-4)
     draw = {"affine": inverse_affine(torch.from_numpy(jitter), (SIZE, SIZE)), "shift": field}
-    assert_same_draw(
-        product("elastic_transform", pictures, severity, **draw), truncated(np.moveaxis(wanted, 1, -1) * 255)
-    )
+    assert_same_draw(product("elastic_transform", pictures, severity, **draw), wanted)
 
 
 @each_severity
@@ -403,30 +252,15 @@ def test_frost_photographs_grow_for_larger_windows() -> None:
     assert width > 600
 
 
-def ref_water_mask(noise: np.ndarray, sigma: float, threshold: float, strength: float) -> np.ndarray:
-    liquid = gaussian(0.65 + 0.3 * noise, sigma=sigma)
-    liquid[liquid < threshold] = 0
-    liquid = (liquid * 255).astype(np.uint8)
-    distance = cv2.distanceTransform(255 - cv2.Canny(liquid, 50, 150), cv2.DIST_L2, 5)
-    _, distance = cv2.threshold(distance, 20, 20, cv2.THRESH_TRUNC)
-    depth = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
-    relief = cv2.filter2D(depth, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
-    mask = liquid * cv2.blur(relief, (3, 3)).astype(np.float32)
-    return mask / mask.max() * strength
-
-
 @each_severity
 def test_spatter(pictures: np.ndarray, severity: int) -> None:
     noise = np.random.default_rng(severity).normal(size=(SIZE, SIZE))
     x = pictures / 255.0
     if severity <= 3:
-        mask = ref_water_mask(noise, *[(4, 0.69, 0.6), (3, 0.68, 0.6), (2, 0.68, 0.5)][severity - 1])
+        mask = reference.water_mask(severity, noise)
         wanted = x + mask[..., None] * np.array([175, 238, 238]) / 255
     else:
-        mean, deviation = [(0.65, 0.3), (0.67, 0.4)][severity - 4]
-        drops = (gaussian(mean + deviation * noise, sigma=1) > 0.65).astype(np.float32)
-        mask = gaussian(drops, sigma=1.5)
-        mask[mask < 0.8] = 0
+        mask = reference.mud_mask(severity, noise)
         wanted = x * (1 - mask[..., None]) + mask[..., None] * (np.array([63, 42, 20], np.float32) / 255)
     got = spatter_mask(torch.from_numpy(noise), severity)
     np.testing.assert_allclose(got.numpy(), mask, atol=1e-5)
