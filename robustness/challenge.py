@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .classifier import batches_of
+
 
 def worst_background(
     classify: Callable[[Tensor], Tensor],
@@ -33,7 +35,7 @@ def worst_background(
     while len(alive) and begun < len(backgrounds):
         some = backgrounds[begun : begun + max(1, batch_size // len(alive))]
         pairs = torch.where(masks[alive] > 0, images[alive], some[:, None])  # [backgrounds, alive, 3, H, W]
-        logits = torch.cat([classify(piece) for piece in pairs.flatten(0, 1).split(batch_size)])
+        logits = torch.cat([classify(piece) for piece in batches_of(pairs.flatten(0, 1), batch_size)])
         flips = (decide(logits) != positions[alive].repeat(len(some))).view(len(some), len(alive))
         logits = logits.view(len(some), len(alive), -1)
         flipped = flips.any(0)

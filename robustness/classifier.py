@@ -4,7 +4,7 @@ Attacks and corruptions therefore never meet a normalised image, the mistake tha
 different things in four repositories.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .acceleration import AUTOCAST, Precision, accelerate
 from .errors import RunError
 
-__all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing"]
+__all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing", "batches_of"]
 
 Classifier = Callable[[Tensor], Tensor]  # float [B,3,H,W] in [0,1] → logits [B,K]
 
@@ -77,6 +77,11 @@ class ModuleClassifier:
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             logits = self.module(images)
         return checked(logits, len(images))
+
+
+def batches_of(images: Tensor, size: int) -> Iterator[Tensor]:
+    """Cut images [B,...] into batches of `size`, the last one shorter."""
+    return (images[start : start + size] for start in range(0, len(images), size))
 
 
 def checked(logits: object, batch: int) -> Tensor:

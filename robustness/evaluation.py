@@ -5,23 +5,22 @@ was right when clean is attacked, and a fresh forward pass judges what comes out
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .attacks import NORMS, as_pixels, build
+from .attacked import Assault, attacked
+from .attacks import Victim
 from .challenge import worst_background
-from .classifier import Classifier
+from .classifier import Classifier, batches_of
 from .condition import Condition
 from .corruptions import apply_jpeg, corrupt
-from .errors import RunError
 from .plan import Group
 from .records import NO_CLASS, AttackVerdict, Labelled, Verdict, joined
 from .seeds import generator
-
-FLOAT_NOISE = 1e-6  # what rounding may put a pixel outside [0,1], or an image outside its ball
 
 
 class Samples(Labelled, Protocol):
@@ -52,28 +51,43 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A classifier under test. views: for each kind of `Group.view`, the index of the samples' view that it sees."""
+    """A classifier under test.
+
+    views: for each kind of `Group.view`, the index of the samples' view that it sees. judge: the same network in fp32,
+    which has the last word on attacks, where `classifier` computes in less.
+    """
 
     name: str
     classifier: Classifier
     views: Mapping[str, int]
+    judge: Classifier | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a run computes. Of these the seed alone may change a number."""
+    """How a run computes. Of these the seed alone may change a number, but for the rounding of gradient attacks.
+
+    padded: whether attacks fill up their last batch, so that rounding does not depend on how many images are left.
+    """
 
     seed: int
     device: torch.device
     batch_size: int
+    padded: bool = False
 
 
 class Evaluator:
     """One batch of samples while its conditions are worked through; clean logits are found once and kept."""
 
-    def __init__(self, samples: Samples, subjects: Sequence[Subject], settings: Settings) -> None:
-        self.samples, self.subjects, self.settings = samples, subjects, settings
-        self._logits: dict[tuple[str, int], Tensor] = {}
+    def __init__(
+        self,
+        samples: Samples,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        surrogates: Mapping[str, Classifier] = MappingProxyType({}),
+    ) -> None:
+        self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
+        self._logits: dict[tuple[str, int, bool], Tensor] = {}
 
     def among(self, codes: Collection[int]) -> "Evaluator":
         """Return the evaluator of the samples whose label is one of `codes`, or that have none: itself if all are."""
@@ -90,7 +104,7 @@ class Evaluator:
             tuple(mask[kept] for mask in self.samples.masks),
             self.samples.backgrounds,
         )
-        some = Evaluator(selection, self.subjects, self.settings)
+        some = Evaluator(selection, self.subjects, self.settings, self.surrogates)
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
         return some
 
@@ -119,19 +133,20 @@ class Evaluator:
         """Judge the images as they are."""
         return group.scoring.judge(self.logits(subject, subject.views[group.view]), self.samples.labels)
 
-    def logits(self, subject: Subject, view: int) -> Tensor:
-        """Classify the images as they are: float32 [B,1000] on the CPU."""
-        key = subject.name, view
+    def logits(self, subject: Subject, view: int, classifier: Classifier | None = None) -> Tensor:
+        """Classify the images as they are, once: float32 [B,1000] on the CPU. classifier: the subject's own if None."""
+        key = subject.name, view, classifier in (None, subject.classifier)
         if key not in self._logits:
-            images = self.samples.views[view]
-            self._logits[key] = torch.cat([self._classify(subject, images[piece]).cpu() for piece in self._pieces()])
+            pieces = (as_float(self.samples.views[view][piece].to(self.settings.device)) for piece in self._pieces())
+            logits = [self._in_batches(classifier or subject.classifier, piece) for piece in pieces]
+            self._logits[key] = torch.cat(logits)
         return self._logits[key]
 
     def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
         """Judge each foreground on the first background that flips its classification."""
         samples, view, scoring = self.samples, subject.views[group.view], group.scoring
         logits, tried = worst_background(
-            lambda images: self._classify(subject, images).cpu(),
+            lambda images: self._classify(subject, images),
             lambda logits: scoring.class_logits(logits).argmax(1),
             samples.views[view],
             samples.masks[view],
@@ -142,34 +157,31 @@ class Evaluator:
         return replace(scoring.judge(logits, samples.labels), queries=tried)
 
     def attacked(self, subject: Subject, group: Group, condition: Condition) -> AttackVerdict:
-        """Attack what is right when clean; the rest keeps its clean verdict, at distance 0 and without a query.
+        """Attack the images and judge what comes of it; with a surrogate the attack sees the surrogate alone.
 
         A benchmark with classes of its own is attacked in these: the attack sees their scores.
         """
-        clean, view = self.clean(subject, group), subject.views[group.view]
-        classifier = group.scoring.classifier(subject.classifier)
-        verdict = _unattacked(clean)
-        right = clean.correct.nonzero()[:, 0]
-        for start in range(0, len(right), self.settings.batch_size):
-            where = right[start : start + self.settings.batch_size]
-            images = as_float(self.samples.views[view][where].to(self.settings.device))
-            labels = self.samples.labels[where]
-            targets = group.scoring.positions(labels).to(self.settings.device)
-            found = build(condition)(classifier, images, targets, self._generators(condition, where.tolist()))
-            delta = _checked_delta(found.images, images, condition)
-            with torch.inference_mode():
-                fresh = group.scoring.judge(subject.classifier(found.images), labels)
-            for part in fields(fresh):
-                if (values := getattr(fresh, part.name)) is not None:
-                    getattr(verdict, part.name)[where] = values
-            verdict.linf[where] = NORMS["linf"].distance(delta).cpu()
-            verdict.l2[where] = NORMS["l2"].distance(delta).cpu()
-            verdict.queries[where] = found.queries.cpu()
-        return verdict
+        view, judge = subject.views[group.view], subject.judge or subject.classifier
+        surrogate = str(dict(condition.params).get("surrogate", ""))
+        attacker = self.surrogates[surrogate] if surrogate else subject.classifier
+        assault = Assault(
+            images=as_float(self.samples.views[view].to(self.settings.device)),
+            labels=self.samples.labels,
+            clean_logits=self.logits(subject, view, judge),
+            scoring=group.scoring,
+            judge=lambda images: self._in_batches(judge, images),
+            victim=Victim(group.scoring.classifier(attacker), self.settings.batch_size, padded=self.settings.padded),
+            generators=self._generators(condition, range(len(self.samples.sample_ids))),
+        )
+        return attacked(assault, condition)
 
     def _classify(self, subject: Subject, images: Tensor) -> Tensor:
+        return self._in_batches(subject.classifier, as_float(images.to(self.settings.device)))
+
+    def _in_batches(self, classifier: Classifier, images: Tensor) -> Tensor:
+        """Classify float images [B,3,H,W] in batches: float32 [B,1000] on the CPU."""
         with torch.inference_mode():
-            return subject.classifier(as_float(images.to(self.settings.device)))
+            return torch.cat([classifier(piece).cpu() for piece in batches_of(images, self.settings.batch_size)])
 
     def _pieces(self) -> Iterator[slice]:
         step = self.settings.batch_size
@@ -182,27 +194,3 @@ class Evaluator:
 def as_float(images: Tensor) -> Tensor:
     """Turn uint8 pixels into float32 in [0,1]."""
     return images.to(torch.float32).div_(255)
-
-
-def _unattacked(clean: Verdict) -> AttackVerdict:
-    """Return a copy of `clean` as the verdict of an attack that did nothing."""
-    parts = {part.name: getattr(clean, part.name) for part in fields(clean)}
-    copy: dict[str, Any] = {name: None if values is None else values.clone() for name, values in parts.items()}
-    nothing = torch.zeros(len(clean.pred))
-    copy |= {"clean_correct": clean.correct, "linf": nothing, "l2": nothing.clone()}
-    return AttackVerdict(**copy | {"queries": nothing.to(torch.int64)})
-
-
-def _checked_delta(adversarial: Tensor, images: Tensor, condition: Condition) -> Tensor:
-    """Return adversarial − images; raises RunError when it is not finite, out of range or beyond eps."""
-    params = dict(condition.params)
-    norm, eps = str(params["norm"]), as_pixels(str(params["eps"]))
-    delta = adversarial - images
-    distance = NORMS[norm].distance(delta).max().item()
-    if not torch.isfinite(adversarial).all():
-        raise RunError("the attack made pixels that are not finite")
-    if adversarial.min().item() < -FLOAT_NOISE or adversarial.max().item() > 1 + FLOAT_NOISE:
-        raise RunError(f"the attack left the pixel range [0, 1]: {adversarial.min():.7f} to {adversarial.max():.7f}")
-    if distance > eps * (1 + FLOAT_NOISE) + FLOAT_NOISE:
-        raise RunError(f"the attack went {distance:.7f} far in {norm}, beyond eps {eps:.7f}")
-    return delta

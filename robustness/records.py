@@ -28,10 +28,15 @@ SCHEMA = pa.schema(
         ("correct_1000way", pa.bool_()),  # ... and it stands for the label
         ("correct_restricted", pa.bool_()),  # the largest logit among those of the benchmark's classes does
         ("clean_correct", pa.bool_()),  # from here on null for anything but an attack
-        ("success", pa.bool_()),  # right when clean and fooled; null where it was wrong when clean
+        ("success", pa.bool_()),  # right when clean and fooled (brought to the target); null where wrong when clean
+        ("target", pa.int16()),  # of a targeted attack, a class as in `label`
         ("linf", pa.float32()),  # distance from the clean image, pixels in [0,1]
         ("l2", pa.float32()),
+        ("l1", pa.float32()),
         ("queries", pa.int32()),  # forward passes that the attack used, or backgrounds that the challenge tried
+        ("backward", pa.int32()),  # backward passes that it used
+        ("correct_8bit", pa.bool_()),  # as `correct` and `success`, of the image rounded to 8 bits within the radius
+        ("success_8bit", pa.bool_()),
     ]
 )
 NO_CLASS = -1  # the label of a picture that shows none of the classes, and the decision for none of them
@@ -67,9 +72,15 @@ class AttackVerdict(Verdict):
     """What it said of attacked images, and what the attack did to reach that."""
 
     clean_correct: Tensor  # bool
+    success: Tensor  # bool, of no meaning where wrong when clean
+    target: Tensor | None  # int64
     linf: Tensor  # float32
     l2: Tensor  # float32
+    l1: Tensor  # float32
     queries: Tensor  # int64
+    backward: Tensor  # int64
+    correct_8bit: Tensor  # bool
+    success_8bit: Tensor  # bool
 
 
 def joined(verdicts: Sequence[Verdict]) -> Verdict:
@@ -106,7 +117,8 @@ def rows(
         if columns[name] is not None:
             columns[name] = pa.array(columns[name], mask=unlabelled)
     if isinstance(verdict, AttackVerdict):
-        columns["success"] = pa.array(~verdict.correct.numpy(), mask=~verdict.clean_correct.numpy())
+        for name in ("success", "success_8bit"):
+            columns[name] = pa.array(columns[name], mask=~verdict.clean_correct.numpy())
     arrays = [
         pa.nulls(count, f.type) if (column := columns.get(f.name)) is None else pa.array(column).cast(f.type)
         for f in SCHEMA

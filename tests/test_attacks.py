@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import datasets
-from robustness.attacks import ATTACKS, NORMS, Perturbed, attack_condition, build
-from robustness.attacks.gradients import cross_entropy_gradient
+from robustness.attacks import ATTACKS, NORMS, Goal, Perturbed, Victim, attack_condition, build
+from robustness.attacks.losses import cross_entropy
 from robustness.errors import UsageError
 from robustness.models import Model
 from robustness.seeds import generator
@@ -27,7 +27,7 @@ def images_and_labels(classifier: Linear, count: int = 6) -> tuple[Tensor, Tenso
 
 def attack(name: str, classifier: Linear, images: Tensor, labels: Tensor, seed: int = 0, **params: object) -> Perturbed:
     generators = [generator(seed, name, str(i)) for i in range(len(images))]
-    return build(attack_condition(name, **params))(classifier, images, labels, generators)  # type: ignore[arg-type]
+    return build(attack_condition(name, **params))(Victim(classifier), images, Goal(labels), generators)  # type: ignore[arg-type]
 
 
 @every_attack
@@ -44,8 +44,8 @@ def test_contract(name: str, norm: str, linear: Linear) -> None:
     assert found.images.min() >= 0
     assert found.images.max() <= 1
     assert NORMS[norm].distance(found.images - images).max() <= 0.02 + 1e-6
-    assert found.queries.shape == (len(images),)
-    assert (found.queries >= 1).all()
+    assert found.forward.shape == (len(images),)
+    assert (found.forward >= 1).all()
     again = attack(name, linear, images, labels, norm=norm, eps="0.02")
     assert torch.equal(found.images, again.images)
 
@@ -54,11 +54,13 @@ def test_contract(name: str, norm: str, linear: Linear) -> None:
 def test_an_image_does_not_depend_on_its_batch_mates(name: str, linear: Linear) -> None:
     images, labels = images_and_labels(linear)
     condition = attack_condition(name, eps="0.01")
-    together = build(condition)(linear, images, labels, [generator(0, name, str(i)) for i in range(6)])
+    together = build(condition)(Victim(linear), images, Goal(labels), [generator(0, name, str(i)) for i in range(6)])
     for i in range(6):
-        alone = build(condition)(linear, images[i : i + 1], labels[i : i + 1], [generator(0, name, str(i))])
+        alone = build(condition)(
+            Victim(linear), images[i : i + 1], Goal(labels[i : i + 1]), [generator(0, name, str(i))]
+        )
         assert torch.allclose(alone.images[0], together.images[i], atol=1e-6)
-        assert alone.queries[0] == together.queries[i]
+        assert alone.forward[0] == together.forward[i]
 
 
 @every_attack
@@ -98,8 +100,8 @@ def test_pgd_stops_at_the_first_success_and_counts_what_it_used(linear: Linear) 
     images, labels = images_and_labels(linear)
     easy, hard = (attack("pgd", linear, images, labels, eps=eps, steps=7) for eps in ("0.5", "0.0001"))
     assert (linear(easy.images).argmax(1) != labels).all()
-    assert (easy.queries <= 7).all()
-    assert easy.queries.sum() < hard.queries.sum() == 6 * 7
+    assert (easy.forward <= 7).all()
+    assert easy.forward.sum() < hard.forward.sum() == 6 * 7
 
 
 def test_restarts_only_help(bundled: Model, photographs: datasets.Batch) -> None:
@@ -108,15 +110,18 @@ def test_restarts_only_help(bundled: Model, photographs: datasets.Batch) -> None
     survivors = []
     for restarts in (1, 3):
         condition = attack_condition("pgd", eps="0.1/255", steps=2, restarts=restarts)
-        found = build(condition)(bundled.classifier, images, labels, [generator(0, "pgd", str(i)) for i in where])
+        found = build(condition)(
+            Victim(bundled.classifier), images, Goal(labels), [generator(0, "pgd", str(i)) for i in where]
+        )
         survivors.append(bundled.classifier(found.images).argmax(1) == labels)
-        assert (found.queries <= restarts * 3).all()
+        assert (found.forward <= restarts * 3).all()
     assert not (survivors[1] & ~survivors[0]).any()
 
 
 def test_the_gradient_is_of_each_image_alone(linear: Linear) -> None:
     images, labels = images_and_labels(linear)
-    logits, gradient = cross_entropy_gradient(linear, images, labels)
+    logits, losses, gradient = Victim(linear, batch_size=4).gradient(images, cross_entropy, Goal(labels))
+    assert torch.allclose(losses, F.cross_entropy(linear(images), labels, reduction="none"))
     probabilities = logits.softmax(1) - F.one_hot(labels, 10)
     assert torch.allclose(gradient.flatten(1), probabilities @ linear.weight, atol=1e-5)
 

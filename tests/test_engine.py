@@ -11,7 +11,7 @@ from conftest import Linear
 from torch import Tensor
 
 from robustness import engine
-from robustness.attacks import ATTACKS, Perturbed
+from robustness.attacks import ATTACKS, Goal, Perturbed
 from robustness.condition import CLEAN, Condition, corruption
 from robustness.corruptions import corrupt
 from robustness.errors import RunError
@@ -178,8 +178,9 @@ def test_unreadable_samples_are_written_down(tmp_path: Path) -> None:
 def test_an_attack_that_breaks_its_contract_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, sentence: str
 ) -> None:
-    def cheat(_classifier: object, images: Tensor, labels: Tensor, _generators: object, **_params: object) -> Perturbed:
-        return Perturbed(change(images), torch.ones_like(labels))  # type: ignore[operator]
+    def cheat(_victim: object, images: Tensor, goal: Goal, _generators: object, **_params: object) -> Perturbed:
+        once = torch.ones_like(goal.labels)
+        return Perturbed(change(images), once, once)  # type: ignore[operator]
 
     monkeypatch.setitem(ATTACKS._entries, "pgd", cheat)
     with pytest.raises(RunError, match=rf"adversarial, pgd\(.*n/0\.JPEG.*({sentence})"):

@@ -10,33 +10,42 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Generator, Tensor
 
-from ..classifier import Classifier
 from ..condition import Condition, Value
 from ..errors import UsageError
 from ..registry import Registry
 from .eps import as_pixels, canonical
+from .goal import Goal, target_rule
+from .norms import NORMS
+from .victim import Victim
 
 
 class Perturbed(NamedTuple):
-    """images: float [B,3,H,W] in [0,1], within eps of the originals. queries: forward passes per image, int64 [B]."""
+    """images: float [B,3,H,W] in [0,1]; forward, backward: passes that each image took, int64 [B].
+
+    An attack with a radius leaves every image within it. One that seeks the nearest adversarial image returns that, or
+    the original where it found none.
+    """
 
     images: Tensor
-    queries: Tensor
+    forward: Tensor
+    backward: Tensor
 
 
 class Attack(Protocol):
-    """Perturb images [B,3,H,W] in [0,1], all classified right as labels [B], with one CPU generator an image."""
+    """Perturb images [B,3,H,W] in [0,1], none of which is at its goal yet, with one CPU generator an image.
 
-    def __call__(
-        self, classifier: Classifier, images: Tensor, labels: Tensor, generators: Sequence[Generator], /
-    ) -> Perturbed:
+    Whatever image reached its goal on the way counts, not the last one alone.
+    """
+
+    def __call__(self, victim: Victim, images: Tensor, goal: Goal, generators: Sequence[Generator], /) -> Perturbed:
         """Return the perturbed images and what they cost; never changes its arguments."""
 
 
-# Each entry takes an Attack's four arguments and, by keyword only, parameters with defaults, `norm` and `eps` among
-# them.
+# Each entry takes an Attack's four arguments and, by keyword only, parameters with defaults: `norm`, and `eps` unless
+# it seeks the nearest adversarial image.
 ATTACKS: Registry[Callable[..., Perturbed]] = Registry("attack")
 ALWAYS_SHOWN = ("norm", "eps", "steps")
+ABOUT_MODELS = ("targeted", "surrogate")  # parameters of a condition that are no attack's own
 LENGTHS = ("eps", "step_size")  # parameters in pixel units
 
 
@@ -46,13 +55,16 @@ def defaults(name: str) -> dict[str, Any]:
     return {key: p.default for key, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
 
 
-def attack_condition(name: str, **given: Value) -> Condition:
+def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **given: Value) -> Condition:
     """Describe attack `name` with the given parameters and defaults for the rest.
 
-    Parameters other than norm, eps and steps are written only where they differ from the default. Raises UsageError
-    for a parameter that the attack does not have, and for a value that makes no sense.
+    targeted: the rule by which targets are chosen; surrogate: the model that the attack is made on. Parameters other
+    than norm, eps and steps are written only where they differ from the default. Raises UsageError for a parameter that
+    the attack does not have, and for a value that makes no sense.
     """
     known = defaults(name)
+    if targeted:
+        target_rule(targeted)
     strange = sorted(set(given) - set(known))
     if strange:
         raise UsageError(f"attack {name} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
@@ -60,13 +72,15 @@ def attack_condition(name: str, **given: Value) -> Condition:
     for count in {"steps", "restarts"} & set(values):
         if int(values[count]) < 1:
             raise UsageError(f"{count} {values[count]} of attack {name} is not at least 1")
-    norm = str(values["norm"])
+    norm = str(values.get("norm", "linf"))
+    NORMS[norm]
     written = {key: canonical(str(value), norm) if key in LENGTHS and value else value for key, value in values.items()}
     shown = [(key, value) for key, value in written.items() if key in ALWAYS_SHOWN or values[key] != known[key]]
-    return Condition("attack", name, tuple(shown))
+    about = [(key, value) for key, value in (("targeted", targeted), ("surrogate", surrogate)) if value]
+    return Condition("attack", name, (*shown, *about))
 
 
 def build(condition: Condition) -> Attack:
     """Make the attack that `condition` describes."""
-    values: dict[str, Any] = dict(condition.params)
+    values: dict[str, Any] = {key: value for key, value in condition.params if key not in ABOUT_MODELS}
     return partial(ATTACKS[condition.name], **{k: as_pixels(v) if k in LENGTHS else v for k, v in values.items()})

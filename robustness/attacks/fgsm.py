@@ -5,26 +5,27 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..classifier import Classifier
 from .attack import ATTACKS, Perturbed
-from .gradients import cross_entropy_gradient
+from .goal import Goal
+from .losses import cross_entropy
 from .norms import NORMS
+from .victim import Victim
 
 
 def fgsm(
-    classifier: Classifier,
+    victim: Victim,
     images: Tensor,
-    labels: Tensor,
+    goal: Goal,
     _generators: Sequence[Generator],
     *,
     norm: str = "linf",
     eps: float = 4 / 255,
 ) -> Perturbed:
     """Take one step of length eps along the steepest ascent of the cross-entropy, then clip to [0,1]."""
-    _, gradient = cross_entropy_gradient(classifier, images, labels)
+    _, _, gradient = victim.gradient(images, cross_entropy, goal)
     ball = NORMS[norm]
-    adversarial = ball.project(images + eps * ball.steepest(gradient), images, eps)
-    return Perturbed(adversarial, torch.ones_like(labels))
+    once = torch.ones_like(goal.labels)
+    return Perturbed(ball.project(images + eps * ball.steepest(gradient), images, eps), once, once)
 
 
 ATTACKS.add("fgsm", fgsm)

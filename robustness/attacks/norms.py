@@ -78,9 +78,49 @@ def l2_uniform(origin: Tensor, eps: float, generators: Sequence[Generator]) -> T
     return (l2_steepest(directions) * _per_image(eps * radii)).to(origin.device)
 
 
+def l1_distance(delta: Tensor) -> Tensor:
+    """Return the sum of absolute changes of each image: [B,3,H,W] → [B]."""
+    return delta.abs().flatten(1).sum(1)
+
+
+def l1_project(images: Tensor, origin: Tensor, eps: float) -> Tensor:
+    """Project onto the L1 ball of radius eps around origin, then clip to [0,1], which only brings it closer.
+
+    All changes shrink by the same amount, found from their sorted sizes: Duchi et al. 2008, ICML.
+    """
+    delta = images - origin
+    sizes = delta.abs().flatten(1)
+    ordered = sizes.sort(1, descending=True).values
+    surplus = ordered.cumsum(1) - eps
+    ranks = torch.arange(1, sizes.shape[1] + 1, device=sizes.device)
+    last = ((ordered * ranks > surplus) * ranks).amax(1, keepdim=True).clamp_min(1)
+    threshold = (surplus.gather(1, last - 1) / last).clamp_min(0)
+    shrunk = (sizes - threshold).clamp_min_(0).view_as(delta) * delta.sign()
+    return (origin + shrunk).clamp_(0, 1)
+
+
+def l1_steepest(gradient: Tensor) -> Tensor:
+    """Step along the value with the largest slope alone; zero stays zero."""
+    flat = gradient.flatten(1)
+    largest = flat.abs().argmax(1, keepdim=True)
+    return torch.zeros_like(flat).scatter(1, largest, flat.gather(1, largest).sign()).view_as(gradient)
+
+
+def l1_uniform(origin: Tensor, eps: float, generators: Sequence[Generator]) -> Tensor:
+    """Draw from the ball's volume: exponential sizes with random signs, divided by their sum and one more draw."""
+    shape, values = origin.shape[1:], math.prod(origin.shape[1:])
+    draws = []
+    for generator in generators:
+        sizes = torch.empty(values + 1).exponential_(generator=generator)
+        signs = torch.randint(2, (values,), generator=generator) * 2 - 1
+        draws.append((signs * sizes[:-1] / sizes.sum() * eps).view(shape))
+    return torch.stack(draws).to(origin.device)
+
+
 def _per_image(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
 NORMS.add("linf", Norm(linf_distance, linf_project, torch.sign, linf_uniform, longest=lambda _values: 1.0))
 NORMS.add("l2", Norm(l2_distance, l2_project, l2_steepest, l2_uniform, longest=math.sqrt))
+NORMS.add("l1", Norm(l1_distance, l1_project, l1_steepest, l1_uniform, longest=float))

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..classifier import Classifier
 from .attack import ATTACKS, Perturbed
-from .gradients import cross_entropy_gradient
+from .goal import Goal
+from .losses import cross_entropy
 from .norms import NORMS
+from .victim import Victim
 
 
 def pgd(
-    classifier: Classifier,
+    victim: Victim,
     images: Tensor,
-    labels: Tensor,
+    goal: Goal,
     generators: Sequence[Generator],
     *,
     norm: str = "linf",
@@ -27,36 +28,33 @@ def pgd(
     step_size: float = 0.0,
     restarts: int = 1,
 ) -> Perturbed:
-    """Ascend the cross-entropy in the ball from `restarts` random starts, as long as an image is classified right.
+    """Ascend the cross-entropy in the ball from `restarts` random starts, as long as an image is not at its goal.
 
     step_size: in pixel units, 0 for eps/4. steps: of each restart.
     """
     ball, step = NORMS[norm], step_size or eps / 4
-    adversarial, queries = images.clone(), torch.zeros_like(labels)
+    adversarial, forward, backward = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     active = torch.arange(len(images), device=images.device)  # the images that no iterate has fooled yet
     for restarts_left in reversed(range(restarts)):
-        origin, target = images[active], labels[active]
-        start = ball.uniform(origin, eps, [generators[i] for i in active.tolist()])
-        iterate = ball.project(origin + start, origin, eps)
+        if not len(active):
+            break
+        origin, start = images[active], [generators[i] for i in active.tolist()]
+        iterate = ball.project(origin + ball.uniform(origin, eps, start), origin, eps)
         for _ in range(steps):
-            logits, gradient = cross_entropy_gradient(classifier, iterate, target)
-            queries[active] += 1
+            logits, _, gradient = victim.gradient(iterate, cross_entropy, goal[active])
+            forward[active] += 1
+            backward[active] += 1
             adversarial[active] = iterate
-            right = logits.argmax(1) == target
-            active, origin, target, iterate, gradient = (
-                values[right] for values in (active, origin, target, iterate, gradient)
-            )
+            left = ~goal[active].reached(logits)
+            active, origin, iterate, gradient = active[left], origin[left], iterate[left], gradient[left]
             if not len(active):
-                return Perturbed(adversarial, queries)
+                return Perturbed(adversarial, forward, backward)
             iterate = ball.project(iterate + step * ball.steepest(gradient), origin, eps)
         adversarial[active] = iterate
         if restarts_left:  # the last iterate counts too; after the last restart the engine's judgement sees it
-            queries[active] += 1
-            with torch.no_grad():
-                active = active[classifier(iterate).argmax(1) == target]
-            if not len(active):
-                break
-    return Perturbed(adversarial, queries)
+            forward[active] += 1
+            active = active[~goal[active].reached(victim(iterate))]
+    return Perturbed(adversarial, forward, backward)
 
 
 ATTACKS.add("pgd", pgd)

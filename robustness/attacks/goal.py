@@ -1,0 +1,74 @@
+"""What an attack is after: any class but the right one, or one that was chosen for the image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ..errors import UsageError
+
+Where = Tensor | slice  # bool [B] or int64 indices
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The aim for each image of a batch.
+
+    labels: int64 [B], the right class. targets: int64 [B], the class that the classifier is to be brought to, none of
+    them the label; None for an attack that is content with any class but the label.
+    """
+
+    labels: Tensor
+    targets: Tensor | None = None
+
+    def reached(self, logits: Tensor) -> Tensor:
+        """Say which images of logits [B,K] are where the attack wants them: bool [B]."""
+        decided = logits.argmax(1)
+        return decided != self.labels if self.targets is None else decided == self.targets
+
+    def __getitem__(self, where: Where) -> "Goal":
+        """Return the goals of some of the images."""
+        return Goal(self.labels[where], None if self.targets is None else self.targets[where])
+
+    def to(self, device: torch.device) -> "Goal":
+        """Return the goals on another device."""
+        return Goal(self.labels.to(device), None if self.targets is None else self.targets.to(device))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+# (clean logits [B,K], labels int64 [B], one CPU generator an image) → targets int64 [B], none of them the label
+TargetRule = Callable[[Tensor, Tensor, Sequence[Generator]], Tensor]
+
+
+def least_likely(logits: Tensor, labels: Tensor, _generators: Sequence[Generator]) -> Tensor:
+    """Choose the class with the smallest logit: Kurakin et al. 2017, arXiv:1607.02533."""
+    return _without(labels, logits, torch.inf).argmin(1)
+
+
+def runner_up(logits: Tensor, labels: Tensor, _generators: Sequence[Generator]) -> Tensor:
+    """Choose the largest logit beside the label's: the easiest target."""
+    return _without(labels, logits, -torch.inf).argmax(1)
+
+
+def random_class(logits: Tensor, labels: Tensor, generators: Sequence[Generator]) -> Tensor:
+    """Draw evenly from the classes other than the label."""
+    draws = [int(torch.randint(logits.shape[1] - 1, (), generator=generator)) for generator in generators]
+    drawn = torch.tensor(draws, dtype=torch.int64, device=labels.device)
+    return drawn + (drawn >= labels).to(torch.int64)
+
+
+def _without(labels: Tensor, logits: Tensor, value: float) -> Tensor:
+    return logits.scatter(1, labels[:, None], value)
+
+
+TARGET_RULES: dict[str, TargetRule] = {"least-likely": least_likely, "runner-up": runner_up, "random": random_class}
+
+
+def target_rule(name: str) -> TargetRule:
+    """Find a rule by name. Raises UsageError for an unknown one."""
+    if name not in TARGET_RULES:
+        raise UsageError(f"--targeted {name!r} is no rule for targets; known: {', '.join(TARGET_RULES)}")
+    return TARGET_RULES[name]

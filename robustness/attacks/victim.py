@@ -1,0 +1,59 @@
+"""A classifier as attacks see it: asked for as many images as they like, worked through in batches of one size.
+
+An attack drops the images that are fooled from its working set; batches are filled from what is left, so that all but
+the last stay full. Gradients go to the pixels alone.
+"""
+
+import torch
+from torch import Tensor
+
+from ..classifier import Classifier, batches_of
+from ..errors import RunError
+from .goal import Goal
+from .losses import Loss
+
+
+class Victim:
+    """A classifier under attack.
+
+    batch_size: images at a time. padded: whether the last batch is filled up with copies of its first image, so that
+    all passes have one shape and rounding does not depend on how many images are left.
+    """
+
+    def __init__(self, classifier: Classifier, batch_size: int = 128, *, padded: bool = False) -> None:
+        self.classifier, self.batch_size, self.padded = classifier, batch_size, padded
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return logits [B,K] of images [B,3,H,W] in [0,1], without gradients."""
+        with torch.no_grad():
+            pieces = batches_of(images, self.batch_size)
+            return torch.cat([self.classifier(self._filled(piece))[: len(piece)] for piece in pieces])
+
+    def gradient(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
+        """Ask for the slope of a loss.
+
+        Returns logits [B,K], losses [B] and the gradient of each image's loss with respect to its own pixels,
+        [B,3,H,W]. Raises RunError for a classifier through which no gradient reaches the pixels.
+        """
+        found = [
+            self._gradient(images[start : start + self.batch_size], loss, goal[start : start + self.batch_size])
+            for start in range(0, len(images), self.batch_size)
+        ]
+        logits, losses, gradients = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return logits, losses, gradients
+
+    def _gradient(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
+        pixels = images.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits = self.classifier(self._filled(pixels))[: len(images)]
+            losses = loss(logits, goal)
+        if not losses.requires_grad:
+            raise RunError("no gradient of the model reaches the pixels; attack it with one that needs none (square)")
+        (gradient,) = torch.autograd.grad(losses.sum(), pixels)
+        return logits.detach(), losses.detach(), gradient
+
+    def _filled(self, images: Tensor) -> Tensor:
+        missing = self.batch_size - len(images)
+        return (
+            images if missing <= 0 or not self.padded else torch.cat([images, images[:1].expand(missing, -1, -1, -1)])
+        )
