@@ -76,7 +76,8 @@ class ArchiveTree:
         return ArchiveTree(self.archive, self._path(folder))
 
     def _path(self, name: str) -> str:
-        return str(PurePosixPath(self.root) / relative(name, self.place))
+        path = str(relative(name, self))
+        return f"{self.root}/{path}" if self.root else path
 
     def _find(self, name: str) -> Member | None:
         return self.archive.members.find(self._path(name))

@@ -50,4 +50,4 @@ class FolderSource:
         return FolderSource(self._locate(folder))
 
     def _locate(self, sample_id: str) -> Path:
-        return self.root / relative(sample_id, self.root)
+        return self.root / relative(sample_id, self)

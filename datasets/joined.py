@@ -79,7 +79,7 @@ def _common(one: Tree, other: Tree, folder: str = "") -> Iterator[str]:
 
 
 def _has_folder(tree: Tree, folder: str) -> bool:
-    path = relative(folder, tree.place)
+    path = relative(folder, tree)
     above = str(path.parent) if path.parent.parts else ""
     return (not above or _has_folder(tree, above)) and path.name in tree.entries(above).folders
 

@@ -33,13 +33,14 @@ _REWRITE = "write the file anew with row_group_size=100"
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A parquet file with what its rows are called. names: as stored, None where there is none."""
+    """A parquet file. names: of its images as stored, None where there is none. groups: rows and bytes of each."""
 
     path: Path
     metadata: Any
     columns: Columns
     labels: tuple[int, ...]
     names: tuple[str | None, ...]
+    groups: tuple[tuple[int, int], ...]
 
 
 class ParquetRows:
@@ -92,14 +93,16 @@ class ParquetRows:
         """Return the image column of a row group, a chunked array of binary."""
         images = self._cache.get((file, group))
         if images is None:
-            columns = self._files[file].columns
+            path, columns = self._files[file].path, self._files[file].columns
             try:
                 table = self._reader(file).read_row_group(group, columns=[columns.content], use_threads=False)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 detail = str(error).partition("\n")[0]
-                raise OSError(errno.EIO, f"cannot be read ({detail})", str(self._files[file].path)) from error
+                raise OSError(errno.EIO, f"cannot be read ({detail})", str(path)) from error
             images = table.column(columns.image)
             images = pc.struct_field(images, "bytes") if pa.types.is_struct(images.type) else images
+            if len(images) != self._files[file].groups[group][0]:
+                raise OSError(errno.EIO, f"has {len(images)} images in a row group of another size", str(path))
             self._cache.put((file, group), images)
         return images
 
@@ -164,13 +167,18 @@ def _open(path: Path) -> _File:
         reader = _reader(path)
         columns = find_columns(reader.schema_arrow, path)
         table = reader.read(columns=[columns.label, *([columns.path] if columns.path else [])])
-    except (pa.ArrowException, OSError) as error:
+        labels = table.column(columns.label).to_pylist()
+        images = table.column(columns.image) if columns.path else None
+        names = [None] * len(labels) if images is None else pc.struct_field(images, "path").to_pylist()
+        groups = [reader.metadata.row_group(number) for number in range(reader.num_row_groups)]
+        measures = tuple((group.num_rows, group.total_byte_size) for group in groups)
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is cut off, damaged or no parquet file ({error}); fetch it again") from error
-    labels = table.column(columns.label).to_pylist()
+    if len(labels) != sum(rows for rows, _ in measures):
+        raise DataError(f"{path} is damaged: it has {len(labels)} labels for another number of rows; fetch it again")
     if None in labels:
         raise DataError(f"{path}, row {labels.index(None)}: no label in the column {columns.label}")
-    names = pc.struct_field(table.column(columns.image), "path").to_pylist() if columns.path else [None] * len(labels)
-    return _File(path, reader.metadata, columns, tuple(labels), tuple(names))
+    return _File(path, reader.metadata, columns, tuple(labels), tuple(names), measures)
 
 
 def _same_classes(files: Sequence[_File]) -> tuple[str, ...] | None:
@@ -186,25 +194,16 @@ def _places(files: Sequence[_File]) -> list[tuple[int, int, int]]:
     return [
         (number, group, row)
         for number, file in enumerate(files)
-        for group in range(file.metadata.num_row_groups)
-        for row in range(file.metadata.row_group(group).num_rows)
+        for group, (rows, _) in enumerate(file.groups)
+        for row in range(rows)
     ]
 
 
 def _advise(files: Sequence[_File], cache: int) -> None:
     """Refuse row groups that do not fit into memory, and warn of those that make reading slow."""
-    total, largest, place = 0, 0, files[0].path
-    for file in files:
-        for group in range(file.metadata.num_row_groups):
-            size = _image_bytes(file.metadata.row_group(group), file.columns.content)
-            total += size
-            largest, place = max((largest, place), (size, file.path), key=lambda one: one[0])
+    sizes = [(size, file.path) for file in files for _, size in file.groups]
+    largest, place = max(sizes, key=lambda one: one[0], default=(0, None))
     if largest > _LARGEST_GROUP:
-        raise DataError(f"{place} has {largest / 1e9:.1f} GB of images in one row group; {_REWRITE}")
-    if largest > _LARGE_GROUP and total > cache:
+        raise DataError(f"{place} has {largest / 1e9:.1f} GB in one row group; {_REWRITE}")
+    if largest > _LARGE_GROUP and sum(size for size, _ in sizes) > cache:
         log.warning("%s has row groups of up to %.0f MB, read for one image each; %s", place, largest / 1e6, _REWRITE)
-
-
-def _image_bytes(group: Any, content: str) -> int:
-    columns = (group.column(number) for number in range(group.num_columns))
-    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema == content)

@@ -7,6 +7,7 @@ import os
 import tarfile
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,18 @@ log = logging.getLogger(__name__)
 _VERSION = 1
 _LONGEST_HEADER = 2**20  # bytes; the name and the attributes of one member
 _PADDING = 2**20  # bytes of zeros after the last member; tar fills up to a multiple of at most so many
+# What NumPy and zipfile raise for a damaged file; RuntimeError for flags that it makes look like encryption.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _FETCH_AGAIN = "fetch it again, or unpack as much of it as can be had with `tar -x`"
 
 
@@ -123,7 +136,7 @@ def _load(place: Path, stamp: np.ndarray) -> Members | None:
             return Members({name: arrays[name] for name in arrays.files})
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         log.warning("the index %s cannot be used (%s); it is made anew", place, error)
         return None
 

@@ -46,11 +46,11 @@ class Tree(Source, Protocol):
         ...
 
 
-def relative(name: str, place: Path) -> PurePosixPath:
-    """Return `name` as a path below the root of the tree at `place`. Raises DataError for one that is not."""
+def relative(name: str, tree: Tree) -> PurePosixPath:
+    """Return `name` as a path below the root of `tree`. Raises DataError for one that is not."""
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise DataError(f"{name!r} is no path below {place}; ids are relative and never contain '..'")
+        raise DataError(f"{name!r} is no path below {tree.place}; ids are relative and never contain '..'")
     return path
 
 

@@ -16,6 +16,8 @@ from .members import Member, MemberList, Members
 PUBLIC_PASSWORDS = (b"objectnetisatestset",)  # ObjectNet's, which its page states to keep the images from crawlers
 _RATIO = 200  # of sizes without and with compression; photographs reach 1.1, pictures of one colour some tens
 _ENCRYPTED = 0x1
+# What zipfile raises for damage, and for passwords (RuntimeError) and compressions (NotImplementedError) it cannot use.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, struct.error, OSError, ValueError)
 _LOCAL_HEADER = struct.Struct("<26xHH")  # the lengths of name and extra field, after which the content begins
 
 
@@ -46,7 +48,7 @@ class ZipArchive:
             raise self._error(f"holds {info.file_size} bytes in {info.compress_size}, which no photograph does", info)
         try:
             content = self._fetch(info)
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, struct.error) as error:
+        except _UNREADABLE as error:
             raise self._error(f"is damaged or cannot be read ({error})", info) from error
         if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
             raise self._error("is damaged: its checksum differs", info)
@@ -72,7 +74,7 @@ class ZipArchive:
             self._zip.setpassword(password)
             try:
                 self._zip.read(smallest)
-            except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            except _UNREADABLE:
                 continue
             return
         raise DataError(f"{self.place} is encrypted and its password is not known here; unpack it and give the folder")
@@ -93,7 +95,7 @@ def _members(infos: Sequence[zipfile.ZipInfo], path: Path) -> Members:
     gathered, odd = MemberList(), []
     for number, info in enumerate(infos):
         name, mode = inside(info.filename, path), info.external_attr >> 16
-        if info.is_dir():
+        if not name or info.is_dir():  # zipfile cannot tell of a member without a name
             gathered.add_folder(name)
         elif stat.S_ISLNK(mode):
             odd.append(name)

@@ -169,7 +169,7 @@ def test_row_groups_that_are_too_large_are_told(
         ParquetRows(path, "", [path], cache=1000)
     assert "row_group_size=100" in caplog.text
     monkeypatch.setattr("datasets.parquet_rows._LARGEST_GROUP", 20_000)
-    with pytest.raises(DataError, match=r"in one row group; write the file anew"):
+    with pytest.raises(DataError, match=r"GB in one row group; write the file anew"):
         ParquetRows(path, "", [path])
 
 
