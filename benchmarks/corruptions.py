@@ -3,10 +3,11 @@
     python -m benchmarks.corruptions [--batch 32] [--rounds 5] [--peer-images 4] [--quick]
 
 Both sides turn uint8 into uint8, without JPEG. Ours is what a run does: a generator for each sample, drawing, applying.
-The sides take turns in one process, A B A B …; a time is a median over the rounds, averaged over the five severities,
-with the fastest and the slowest round in brackets. Beside it stands the time that reading the batch and writing it once
-takes: the floor of any corruption. Where there is a CUDA device, images a second on it follow, once draws are made on
-the CPU and once the draws are there already. `--quick` takes one round, and one image of the peer.
+The sides take turns in one process, A B A B …; times are the process's own, which neighbours on the machine disturb
+little. A time is a median over the rounds, averaged over the five severities, with the fastest and the slowest round in
+brackets; a ratio is the median of the rounds'. Beside them stands the time that reading the batch and writing it once
+takes: the floor of any corruption. Where there is a CUDA device, images a second on it follow, once with draws made on
+the CPU and once with the draws there already. `--quick` takes one round, and one image of the peer.
 """
 
 import os
@@ -48,13 +49,18 @@ def photographs(batch: int) -> Tensor:
 
 
 def clock(work: Callable[[], object], images: int) -> float:
-    """Return the milliseconds an image that `work` takes."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    """Return the milliseconds of processor time an image that `work` takes."""
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1000 / images
+
+
+def clock_on_gpu(work: Callable[[], object], images: int) -> float:
+    """Return the milliseconds an image that `work` takes, the GPU's work included."""
+    torch.cuda.synchronize()
     start = time.perf_counter()
     work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
     return (time.perf_counter() - start) * 1000 / images
 
 
@@ -125,8 +131,9 @@ def on_gpu(names: Sequence[str], batch: int, rounds: int) -> None:
             draws = [CORRUPTIONS[name].draw(severity, (224, 224), generator(0, name, str(i))) for i in range(batch)]
             ready = {key: torch.stack([draw[key] for draw in draws]).cuda() for key in draws[0]}
             CORRUPTIONS[name].apply(images, severity, ready)
-            full += [clock(partial(ours, images, name, severity), batch) for _ in range(rounds)]
-            alone += [clock(partial(CORRUPTIONS[name].apply, images, severity, ready), batch) for _ in range(rounds)]
+            apply = partial(CORRUPTIONS[name].apply, images, severity, ready)
+            full += [clock_on_gpu(partial(ours, images, name, severity), batch) for _ in range(rounds)]
+            alone += [clock_on_gpu(apply, batch) for _ in range(rounds)]
         with_draws[name], speed = 1000 / statistics.median(full), 1000 / statistics.median(alone)
         print(f"| {name} | {with_draws[name]:.0f} | {speed:.0f} |", flush=True)
     slow = [name for name, speed in with_draws.items() if speed < ENOUGH]

@@ -46,9 +46,12 @@ def no_draw(_severity: int, _shape: Shape, _generator: Generator) -> Draw:
     return {}
 
 
-def register(name: str, apply: Apply, draw: DrawOne = no_draw) -> None:
-    """Add a corruption to the registry; raises ValueError when `name` is taken."""
-    CORRUPTIONS.add(name, Corruption(draw, _image_by_image(apply)))
+def register(name: str, apply: Apply, draw: DrawOne = no_draw, one_by_one: bool = False) -> None:
+    """Add a corruption to the registry; raises ValueError when `name` is taken.
+
+    one_by_one: `apply` treats one image after the other by itself, so a batch is not cut up for it.
+    """
+    CORRUPTIONS.add(name, Corruption(draw, apply if one_by_one else _in_groups(apply)))
 
 
 def at(row: Sequence[T], severity: int) -> T:
@@ -75,9 +78,11 @@ def corrupt(images: Tensor, name: str, severity: int, generators: Sequence[Gener
     _check(images, generators)
     images = images.contiguous()
     shape = (images.shape[-2], images.shape[-1])
-
-    corrupted, step = torch.empty_like(images), _group_size(images)
-    for group in (slice(start, start + step) for start in range(0, len(images), step)):
+    if corruption.draw is no_draw:
+        return corruption.apply(images, severity, {})
+    corrupted = torch.empty_like(images)
+    # On a CPU a draw is applied while it is in the cache; a GPU is sent all draws at once.
+    for group in _groups(images, 1 if images.device.type == "cpu" else len(images)):
         draws = [corruption.draw(severity, shape, generator) for generator in generators[group]]
         stacked = {key: _stack([draw[key] for draw in draws]).to(images.device) for key in draws[0]}
         corrupted[group] = corruption.apply(images[group], severity, stacked)
@@ -88,26 +93,26 @@ def _stack(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack(tuple(tensors)) if len(tensors) > 1 else tensors[0][None]  # a stack of one is a copy
 
 
-def _image_by_image(apply: Apply) -> Apply:
+def _in_groups(apply: Apply) -> Apply:
     """Apply to groups of a size that suits the device; the result is the same for every grouping."""
 
     @functools.wraps(apply)
     def grouped(images: Tensor, severity: int, draw: Draw) -> Tensor:
-        step = _group_size(images)
+        # On a CPU the planes of one image stay in the cache, of a batch they do not. A GPU wants many at a time, but
+        # not all: in float64 the longest computations hold 22 times as much as the batch in float32.
+        step = 1 if images.device.type == "cpu" else -(-len(images) // 4)
         if len(images) == step:
             return apply(images, severity, draw)
-        groups = [slice(i, i + step) for i in range(0, len(images), step)]
-        return torch.cat([apply(images[g], severity, {key: value[g] for key, value in draw.items()}) for g in groups])
+        corrupted = torch.empty_like(images)
+        for group in _groups(images, step):
+            corrupted[group] = apply(images[group], severity, {key: value[group] for key, value in draw.items()})
+        return corrupted
 
     return grouped
 
 
-def _group_size(images: Tensor) -> int:
-    """On a CPU the planes of one image stay in the cache, of a batch they do not; a GPU wants many at a time.
-
-    Not all at once: in float64 the longest computations hold 22 times as much as the batch in float32.
-    """
-    return 1 if images.device.type == "cpu" else -(-len(images) // 4)
+def _groups(images: Tensor, step: int) -> list[slice]:
+    return [slice(start, start + step) for start in range(0, len(images), step)]
 
 
 def _check(images: Tensor, generators: Sequence[Generator]) -> None:

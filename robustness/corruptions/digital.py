@@ -54,4 +54,4 @@ def jpeg_compression(images: Tensor, severity: int, _draw: Draw) -> Tensor:
 register("brightness", brightness)
 register("contrast", contrast)
 register("saturate", saturate)
-register("jpeg_compression", jpeg_compression)
+register("jpeg_compression", jpeg_compression, one_by_one=True)

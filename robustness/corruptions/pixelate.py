@@ -85,4 +85,4 @@ def _coarsen(planes: Tensor, scale: float) -> Tensor:
     return quantise(total.div_(count).add_(0.5)).index_select(2, box)
 
 
-register("pixelate", pixelate)
+register("pixelate", pixelate, one_by_one=True)
