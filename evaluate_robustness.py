@@ -27,7 +27,9 @@ from yaml import YAMLError
 if __package__:  # installed below one root name
     from . import datasets, pit, reports  # type: ignore
     from .robustness import computing, engine, forecast, header, metrics, models, plan, progress, store  # type: ignore
+    from .robustness.acceleration import REDUCED  # type: ignore
     from .robustness.attacks import ATTACKS, defaults  # type: ignore
+    from .robustness.classifier import Classifier  # type: ignore
     from .robustness.corruptions import CORRUPTIONS  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
     from .robustness.evaluation import Settings, Subject  # type: ignore
@@ -39,7 +41,9 @@ else:
     import pit
     import reports
     from robustness import computing, engine, forecast, header, metrics, models, plan, progress, store
+    from robustness.acceleration import REDUCED
     from robustness.attacks import ATTACKS, defaults
+    from robustness.classifier import Classifier
     from robustness.corruptions import CORRUPTIONS
     from robustness.errors import RunError, UsageError
     from robustness.evaluation import Settings, Subject
@@ -112,7 +116,7 @@ def evaluate(options: Options, command: str) -> int:
     computing.keep_freed_memory()
     job = prepare(demo(options) if options.chooses_nothing else options, command)
     if job.options.dry_run:
-        _, subjects = views_and_subjects(job.models, job.groups)
+        _, subjects = views_and_subjects(job, job.groups)
         print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
         return DONE
     run = execute(job)
@@ -134,12 +138,16 @@ def demo(options: Options) -> Options:
 class Job:
     """A run that is ready to start.
 
-    data, found, sizes: by the name that groups use; the last says which data sets are not as large as published.
+    judges: the models in fp32, by spec, that judge attacks where `models` compute in less. surrogates: what attacks are
+    made on, by spec. data, found, sizes: by the name that groups use; the last says which data sets are not as large as
+    published.
     """
 
     options: Options
     groups: tuple[plan.Group, ...]
     models: tuple[models.Model, ...]
+    judges: dict[str, Classifier]
+    surrogates: dict[str, Classifier]
     data: dict[str, datasets.Collection]
     found: dict[str, plan.Found]
     sizes: dict[str, str]
@@ -162,7 +170,14 @@ def prepare(options: Options, command: str) -> Job:
     own_views = options.preprocessing == "model"
     groups = plan.plan(asked, attacks, found, jpeg=options.jpeg, own_views=own_views)
     resolved = tuple(models.resolve(spec, *how) for spec in dict.fromkeys(options.model))
-    check_gradients(resolved, groups)
+    own = {model.provenance.spec: model for model in resolved}
+    plain = (models.Weights(random=options.random_weights), *how[1:])
+    surrogates = {spec: own.get(spec) or models.resolve(spec, *plain) for spec in dict.fromkeys(options.surrogate)}
+    check_gradients([*surrogates.values()] or resolved, groups)
+    judges = {
+        spec: models.resolve(spec, weights, settings.device, "fp32").classifier
+        for spec in (own if attacks and options.precision in REDUCED else ())
+    }
     described = {
         name: {"dataset": data[name].name, "layout": data[name].layout} | asdict(fingerprint)
         for name, (_, fingerprint) in inspected.items()
@@ -171,8 +186,10 @@ def prepare(options: Options, command: str) -> Job:
     environment = header.environment(settings, workers, options.compile, paths)
     sizes = odd_sizes(data, found)
     remarks = [*absent, *sizes.values()]
-    run_header = header.header(command, resolved, described, groups, found, options, environment, remarks)
-    return Job(options, groups, resolved, data, found, sizes, settings, workers, run_header)
+    everybody = header.Models(resolved, tuple(surrogates.values()))
+    run_header = header.header(command, everybody, described, groups, found, options, environment, remarks)
+    crafted_on = {spec: model.classifier for spec, model in surrogates.items()}
+    return Job(options, groups, resolved, judges, crafted_on, data, found, sizes, settings, workers, run_header)
 
 
 def scoring_of(name: str) -> Scoring:
@@ -270,16 +287,19 @@ def odd_sizes(data: Mapping[str, datasets.Collection], found: Mapping[str, plan.
     return notes
 
 
-def views_and_subjects(
-    found: Sequence[models.Model], groups: Sequence[plan.Group]
-) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
+def views_and_subjects(job: Job, groups: Sequence[plan.Group]) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
     """Gather the views of an image that the models need for the groups, each once; subjects point into them."""
     kinds = dict.fromkeys(group.view for group in groups)
-    wanted = [{kind: datasets.VIEWS[kind](view_of(model.preprocessing)) for kind in kinds} for model in found]
+    wanted = [{kind: datasets.VIEWS[kind](view_of(model.preprocessing)) for kind in kinds} for model in job.models]
     views = tuple(dict.fromkeys(view for by_kind in wanted for view in by_kind.values()))
     subjects = tuple(
-        Subject(model.provenance.name, model.classifier, {kind: views.index(by_kind[kind]) for kind in kinds})
-        for model, by_kind in zip(found, wanted, strict=True)
+        Subject(
+            model.provenance.name,
+            model.classifier,
+            {kind: views.index(by_kind[kind]) for kind in kinds},
+            job.judges.get(model.provenance.spec),
+        )
+        for model, by_kind in zip(job.models, wanted, strict=True)
     )
     return views, subjects
 
@@ -306,10 +326,10 @@ def execute(job: Job) -> store.Store:
     with progress.progress(job.header["records_expected"], run.records().num_rows) as advance:
         for name, part, groups, chunks in pending:
             dataset = job.data[name].open(part)
-            views, subjects = views_and_subjects(job.models, groups)
+            views, subjects = views_and_subjects(job, groups)
             how = {"chunk_size": engine.CHUNK_SIZE, "wanted": chunks, "workers": job.workers}
             batches = datasets.load(dataset, views, decoder=job.options.decode, **how)
-            engine.run(batches, dataset.name, part, groups, subjects, run, job.settings, advance)
+            engine.run(batches, dataset.name, part, groups, subjects, run, job.settings, advance, job.surrogates)
     run.finish(header.now())
     return run
 

@@ -16,6 +16,7 @@ from .errors import RunError
 from .folding import fold_batch_norms
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+REDUCED = ("bf16", "fp16")
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CASTABLE = (nn.Linear, nn.Conv2d, Conv2dSame)  # exact types, whose weights autocast casts at every call
 

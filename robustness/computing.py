@@ -27,7 +27,7 @@ def settings(options: Options) -> Settings:
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")
-    return Settings(options.seed, device, batch_size)
+    return Settings(options.seed, device, batch_size, options.fixed_batches)
 
 
 def workers(options: Options) -> int:

@@ -3,11 +3,13 @@
 It asks the store what is missing, has it evaluated and appends it. It knows no data set and no file.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import pyarrow as pa
 
+from .classifier import Classifier
 from .errors import RunError
 from .evaluation import Evaluator, Samples, Settings, Subject
 from .plan import Group
@@ -57,16 +59,18 @@ def run(
     store: Store,
     settings: Settings,
     advance: Callable[[int], object],
+    surrogates: Mapping[str, Classifier] = MappingProxyType({}),
 ) -> None:
     """Evaluate every missing block of `groups` on every batch, and append its records to the store.
 
-    dataset, part: whose batches these are; part is "" for a data set without parts. advance: called with the number of
+    dataset, part: whose batches these are; part is "" for a data set without parts. surrogates: the classifiers that
+    attacks are made on, by the name that their conditions use. advance: called with the number of
     records that were just made. Raises RunError for a model or an attack that breaks its contract; what was appended
     before stays.
     """
     for batch in batches:
         store.fail(_dotted(dataset, part, batch.index), _failures(dataset, part, batch.failures))
-        evaluator = Evaluator(batch, subjects, settings)
+        evaluator = Evaluator(batch, subjects, settings, surrogates)
         for group in groups:
             blocks = [name for name, _ in group.blocks() if not store.has(part_name(group, name, batch.index))]
             chosen = evaluator.among(group.scoring.codes) if blocks else evaluator

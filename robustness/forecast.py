@@ -38,7 +38,7 @@ def describe(
         passes += cost
         lines.append(
             f"suite: {suite} on {dataset}, {sum(len(conditions) for _, conditions in sizes)} conditions, "
-            f"{records:,} images, at most {cost:,} forward passes a model"
+            f"{records:,} records, at most {cost:,} forward passes a model"
         )
     seconds = passes * sum(seconds_per_image(subject, settings) for subject in subjects)
     lines.append(f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes")

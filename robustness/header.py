@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -18,9 +18,17 @@ VERSION = "0.1.0"
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a run: those that are evaluated, and those that attacks are made on."""
+
+    evaluated: Sequence[Model]
+    surrogates: Sequence[Model]
+
+
 def header(
     command: str,
-    models: Sequence[Model],
+    models: Models,
     data: Mapping[str, Mapping[str, Any]],
     groups: Sequence[Group],
     found: Mapping[str, Found],
@@ -43,8 +51,8 @@ def header(
         "version": VERSION,
         "start": now(),
         "end": None,
-        "records_expected": len(models) * records,
-        "notes": [*remarks, *notes(models, data, groups, options)],
+        "records_expected": len(models.evaluated) * records,
+        "notes": [*remarks, *notes([*models.evaluated, *models.surrogates], data, groups, options)],
         "identity": {
             "version": VERSION,
             "seed": options.seed,
@@ -53,13 +61,18 @@ def header(
             "decoder": options.decode,
             "views": {group.suite: group.view for group in groups},
             "jpeg": any(group.jpeg_quality for group in groups),
-            "models": [asdict(m.provenance) | {"preprocessing": asdict(m.preprocessing)} for m in models],
+            "models": [_described(model) for model in models.evaluated],
+            "surrogates": [_described(model) for model in models.surrogates],
             "data": list(data.values()),
             "suites": list(conditions),
             "conditions": conditions,
         },
         "environment": dict(environment),
     }
+
+
+def _described(model: Model) -> dict[str, Any]:
+    return asdict(model.provenance) | {"preprocessing": asdict(model.preprocessing)}
 
 
 def environment(settings: Settings, workers: int, compiled: bool, paths: Mapping[str, str]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Options:
     attack: Annotated[Listed, Parameter(group=ATTACK)] = ()
     """An attack to run (--list-attacks); repeat it for several."""
     norm: Annotated[str | None, Parameter(group=ATTACK)] = None
-    """linf (default) or l2."""
+    """linf (default), l2 or l1."""
     eps: Annotated[Listed, Parameter(group=ATTACK)] = ()
     """Radii, pixels in [0, 1]: 4/255, or 1/255,2/255,4/255 for a curve."""
     steps: Annotated[int | None, Parameter(group=ATTACK)] = None
@@ -69,6 +69,12 @@ class Options:
     """Length of a step (pgd: eps/4)."""
     restarts: Annotated[int | None, Parameter(group=ATTACK)] = None
     """Random restarts (pgd: 1)."""
+    targeted: Annotated[str | None, Parameter(group=ATTACK)] = None
+    """Bring each image to a class of its own: least-likely, runner-up or random."""
+    surrogate: Annotated[Repeated, Parameter(group=ATTACK)] = ()
+    """Make the attacks on this model and judge them on the others; repeat it for a transfer matrix."""
+    fixed_batches: Annotated[bool, Switch, Parameter(group=ATTACK)] = False
+    """Fill up every batch of an attack, so that its rounding does not depend on how many images are left; slower."""
 
     device: Annotated[str, Parameter(group=COMPUTING)] = "auto"
     """auto, cpu, cuda or cuda:1."""
@@ -106,7 +112,9 @@ class Options:
     @property
     def attack_flags(self) -> AttackFlags:
         """The flags that shape attacks."""
-        return AttackFlags(self.norm, self.eps, self.steps, self.step_size, self.restarts)
+        return AttackFlags(
+            self.norm, self.eps, self.steps, self.step_size, self.restarts, self.targeted, tuple(self.surrogate)
+        )
 
     @property
     def chooses_nothing(self) -> bool:

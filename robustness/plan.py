@@ -10,20 +10,26 @@ from .condition import CHALLENGE, CLEAN, Condition, stored
 from .errors import UsageError
 from .records import NO_CLASS
 from .scoring import IMAGENET, Scoring
-from .suites import ADVERSARIAL_ATTACKS, ADVERSARIAL_EPS, JPEG_QUALITY, SUITES, Suite
+from .suites import ATTACK_SUITES, JPEG_QUALITY, SUITES, Suite
 
 CLEAN_SUITE, ATTACK_SUITE = "imagenet", "adversarial"
 
 
 @dataclass(frozen=True, slots=True)
 class AttackFlags:
-    """The attack flags as given: None for what the attack itself should choose. eps: e.g. ("1/255", "4/255")."""
+    """The attack flags as given: None for what the attack itself should choose.
+
+    eps: e.g. ("1/255", "4/255"). targeted: the rule for targets. surrogate: the models that attacks are made on,
+    none for the one that is judged.
+    """
 
     norm: str | None = None
     eps: tuple[str, ...] = ()
     steps: int | None = None
     step_size: str | None = None
     restarts: int | None = None
+    targeted: str | None = None
+    surrogate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,12 @@ def asked_suites(suites: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan(
-    asked: Sequence[str], attacks: Sequence[Condition], found: Mapping[str, Found], *, jpeg: bool, own_views: bool
+    asked: Sequence[str],
+    attacks: Mapping[str, tuple[Condition, ...]],
+    found: Mapping[str, Found],
+    *,
+    jpeg: bool,
+    own_views: bool,
 ) -> tuple[Group, ...]:
     """Turn suites into groups, as far as their data was found.
 
@@ -104,10 +115,10 @@ def plan(
     """
     groups: list[Group] = []
     for name in dict.fromkeys((CLEAN_SUITE, *asked)):
-        if name != ATTACK_SUITE:
+        if name not in ATTACK_SUITES:
             groups += _groups(name, found, jpeg=jpeg, own_views=own_views)
-    if attacks:
-        groups += [replace(g, suite=ATTACK_SUITE, conditions=tuple(attacks)) for g in _attackable(asked, groups, found)]
+    targets = _attackable(asked, groups, found) if attacks else []
+    groups += [replace(target, suite=suite, conditions=own) for suite, own in attacks.items() for target in targets]
     return tuple(groups)
 
 
@@ -147,36 +158,63 @@ def _attackable(asked: Sequence[str], groups: Sequence[Group], found: Mapping[st
         and group.dataset == SUITES[group.suite].dataset  # no companion
         and found[group.dataset].counts[""].keys() - {NO_CLASS}
     }
-    own = {SUITES[name].dataset for name in asked if name != ATTACK_SUITE}
-    if ATTACK_SUITE in asked or not own & clean.keys():
+    own = {SUITES[name].dataset for name in asked if name not in ATTACK_SUITES}
+    if ATTACK_SUITES.keys() & set(asked) or not own & clean.keys():
         own = {CLEAN_SUITE}
     if not own & clean.keys():
         raise UsageError("there are no clean images to attack; give their data set too, with --data-root")
     return [group for dataset, group in clean.items() if dataset in own]
 
 
-def attack_conditions(suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags) -> tuple[Condition, ...]:
-    """Describe every attack at every eps, giving each the flags that it takes.
+def attack_conditions(
+    suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags
+) -> dict[str, tuple[Condition, ...]]:
+    """Describe the attacks of each suite of attacks, at every eps, giving each the flags that it takes.
 
-    With the suite `adversarial` its own attacks come first, at its own radii unless others are given.
+    suites: as given. A suite's own attacks come first, at its own radii unless others are given; attacks asked for by
+    name belong to the suite `adversarial`.
 
     Raises UsageError when a flag was given that no attack of the run takes, or that makes no sense.
     """
-    if ATTACK_SUITE in suites or "all" in suites:
-        attacks = (*ADVERSARIAL_ATTACKS, *attacks)
-        flags = replace(flags, eps=flags.eps or (ADVERSARIAL_EPS if flags.norm in (None, "linf") else ()))
+    chosen = {name: own for name, own in ATTACK_SUITES.items() if name in suites or "all" in suites}
+    if attacks:
+        own, radii = chosen.get(ATTACK_SUITE, ((), ()))
+        chosen[ATTACK_SUITE] = (*own, *attacks), radii
     given: dict[str, Any] = {name: value for name, value in asdict(flags).items() if value not in (None, ())}
+    _refuse_unused(given, [name for own, _ in chosen.values() for name in own])
+    return {
+        suite: tuple(
+            dict.fromkeys(
+                condition
+                for surrogate in flags.surrogate or ("",)
+                for name in own
+                for condition in _described(name, given, radii, surrogate)
+            )
+        )
+        for suite, (own, radii) in chosen.items()
+    }
+
+
+def _described(name: str, given: Mapping[str, Any], radii: Sequence[str], surrogate: str) -> Iterator[Condition]:
+    """Describe one attack at every radius that was given; without any, at a suite's own, failing these at its own."""
+    parameters = set(defaults(name))
+    values = {key: value for key, value in given.items() if key in parameters - {"eps"}}
+    models = {"targeted": given.get("targeted", ""), "surrogate": surrogate}
+    linf = values.get("norm", "linf") == "linf"
+    if "eps" not in parameters:
+        yield attack_condition(name, **models, **values)
+        return
+    if not linf and "eps" not in given:
+        raise UsageError(f"--norm {values['norm']} needs --eps: the default radii are meant for linf")
+    for eps in given.get("eps", radii) or (defaults(name)["eps"],):
+        yield attack_condition(name, **models, **values, eps=eps)
+
+
+def _refuse_unused(given: Mapping[str, Any], attacks: Sequence[str]) -> None:
     taken = {name: set(defaults(name)) for name in attacks}
-    unused = sorted(set(given).difference(*taken.values()))
+    everywhere = {"targeted", "surrogate"} if attacks else set()
+    unused = sorted(set(given).difference(everywhere, *taken.values()))
     if unused:
+        flags = ", ".join("--" + name.replace("_", "-") for name in unused)
         whom = f"attack {', '.join(taken)}" if taken else "a run without --attack"
-        raise UsageError(f"{', '.join('--' + name.replace('_', '-') for name in unused)} means nothing to {whom}")
-    if flags.norm not in (None, "linf") and not flags.eps:
-        raise UsageError(f"--norm {flags.norm} needs --eps: the default radii are meant for linf")
-    radii = [{"eps": eps} for eps in given.pop("eps", ())] or [{}]
-    conditions = (
-        attack_condition(name, **{key: value for key, value in given.items() if key in parameters}, **radius)
-        for name, parameters in taken.items()
-        for radius in radii
-    )
-    return tuple(dict.fromkeys(conditions))
+        raise UsageError(f"{flags} means nothing to {whom}")

@@ -117,8 +117,9 @@ def rows(
         if columns[name] is not None:
             columns[name] = pa.array(columns[name], mask=unlabelled)
     if isinstance(verdict, AttackVerdict):
-        for name in ("success", "success_8bit"):
-            columns[name] = pa.array(columns[name], mask=~verdict.clean_correct.numpy())
+        for name in ("target", "success", "success_8bit"):
+            if columns[name] is not None:
+                columns[name] = pa.array(columns[name], mask=~verdict.clean_correct.numpy())
     arrays = [
         pa.nulls(count, f.type) if (column := columns.get(f.name)) is None else pa.array(column).cast(f.type)
         for f in SCHEMA

@@ -1,6 +1,6 @@
 """The named suites: which conditions on which data set, and by whose protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +12,10 @@ from .registry import Registry
 SEVERITIES = (1, 2, 3, 4, 5)
 JPEG_QUALITY = 85  # of the published files: make_imagenet_c.py and make_imagenet_c_bar.py of their authors
 View = Literal["model", "resize-256", "stored-224", "objectnet"]
-ADVERSARIAL_ATTACKS = ("fgsm", "pgd")
-ADVERSARIAL_EPS = ("1/255", "4/255")
+# Suites of attacks: which, and at which radii unless others are given.
+ATTACK_SUITES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "adversarial": (("fgsm", "pgd"), ("1/255", "4/255"))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ SUITES: Registry[Suite] = Registry("suite")
 def corruptions_at_all_severities(names: Sequence[str]) -> tuple[Condition, ...]:
     """List every named corruption at severities 1-5, corruption by corruption."""
     return tuple(corruption(name, severity) for name in names for severity in SEVERITIES)
+
+
+def attacks_at_all_radii(suite: str) -> tuple[Condition, ...]:
+    """List the attacks of a suite at its own radii."""
+    names, radii = ATTACK_SUITES[suite]
+    return tuple(attack_condition(name, eps=eps) for name in names for eps in radii)
 
 
 SUITES.add(
@@ -240,7 +248,7 @@ SUITES.add(
     "adversarial",
     Suite(
         "imagenet",
-        tuple(attack_condition(name, eps=eps) for name in ADVERSARIAL_ATTACKS for eps in ADVERSARIAL_EPS),
+        attacks_at_all_radii("adversarial"),
         "model",
         "FGSM and PGD-40 within 1/255 and 4/255 (L-infinity)",
         "Goodfellow et al. 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083",

@@ -97,6 +97,57 @@ def test_batch_size_and_workers_change_nothing(tmp_path: Path) -> None:
     pd.testing.assert_series_equal(one["confidence"], many["confidence"], rtol=0, atol=1e-5)
 
 
+SMALL_NETWORK = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(3 * 14 * 14, 1000))
+    net.pretrained_cfg = {
+        "input_size": 224, "crop_pct": 0.875, "interpolation": "bilinear", "mean": (0.5,) * 3, "std": (0.5,) * 3
+    }
+    return net
+"""
+
+
+def test_attacks_may_be_made_on_another_model(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SMALL_NETWORK)
+    small = f"{tmp_path / 'small.py'}:build"
+    words = (*LITE, "--sample", "--limit", "8", "--attack", "fgsm", "--eps", "2/255", "--formats", "csv")
+    assert call(*words, "--surrogate", "efficientnet_lite0", "--surrogate", small, out=tmp_path / "a") == 0
+    assert call(*words, out=tmp_path / "b") == 0
+    transfer, white = (records_of(only_run(tmp_path / way)).query("suite == 'adversarial'") for way in "ab")
+    assert transfer["condition"].nunique() == 2
+    own = transfer[transfer["condition"].str.contains("surrogate=efficientnet_lite0")]
+    assert own["success"].tolist() == white["success"].tolist()
+    other = transfer[transfer["condition"].str.contains("small.py:build")]
+    assert other["success"].sum() < own["success"].sum()
+    assert other.loc[other["clean_correct"], "linf"].max() == pytest.approx(2 / 255, abs=1e-6)
+    header = json.loads((only_run(tmp_path / "a") / "run.json").read_text())
+    assert [model["spec"] for model in header["identity"]["surrogates"]] == ["efficientnet_lite0", small]
+
+
+def test_a_targeted_attack_has_succeeded_when_it_hit(tmp_path: Path) -> None:
+    words = (*LITE, "--sample", "--attack", "pgd", "--eps", "1/255", "--steps", "3", "--targeted", "runner-up")
+    assert call(*words, "--formats", "csv", out=tmp_path) == 0
+    records = records_of(only_run(tmp_path)).query("suite == 'adversarial'")
+    attacked = records[records["clean_correct"].astype(bool)]
+    assert (attacked["success"] == (attacked["pred"] == attacked["target"])).all()
+    assert (attacked["target"] != attacked["label"]).all() and attacked["success"].any()
+    assert records[~records["clean_correct"].astype(bool)][["target", "success"]].isna().all(axis=None)
+
+
+def test_reduced_precision_attacks_are_judged_in_fp32(tmp_path: Path) -> None:
+    words = (*LITE, "--sample", "--limit", "6", "--attack", "fgsm", "--eps", "1/255", "--formats", "csv")
+    assert call(*words, "--precision", "bf16", out=tmp_path / "a") == 0
+    assert call(*words, out=tmp_path / "b") == 0
+    low, full = (records_of(only_run(tmp_path / way)).query("suite == 'adversarial'") for way in "ab")
+    wrong = ~full["clean_correct"].to_numpy(bool)
+    assert (low["clean_correct"].to_numpy() == full["clean_correct"].to_numpy()).all()
+    assert (low["confidence"].to_numpy()[wrong] == full["confidence"].to_numpy()[wrong]).all()  # the same fp32 logits
+
+
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     words = (*QUICK, "--formats", "csv")
     assert call(*words, "--name", "a", out=tmp_path) == 0
@@ -242,7 +293,7 @@ def test_a_folder_that_is_not_imagenet_is_exit_code_1(
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*LITE, "--suite", "imagenet-c", "--attack", "pgd", "--sample", "--dry-run", out=tmp_path / "out") == 0
     printed = capsys.readouterr().out
-    for part in ("imagenet-c, 75 conditions × 20 images", "1,540 records", "time: about", "foolbox"):
+    for part in ("imagenet-c on imagenet, 75 conditions, 1,500 records", "1,540 records", "time: about", "foolbox"):
         assert part in printed
     assert not (tmp_path / "out").exists()
 
@@ -311,7 +362,12 @@ def test_the_demo_asks_for_the_bundled_model_and_photographs(
 ) -> None:
     assert call("--dry-run", out=tmp_path) == 0
     printed = capsys.readouterr().out
-    for part in ("sample of 20 images", "efficientnet_lite0", "imagenet-c, 75 conditions", "adversarial, 2 conditions"):
+    for part in (
+        "sample of 20 images",
+        "efficientnet_lite0",
+        "imagenet-c on imagenet, 75 conditions",
+        "adversarial on imagenet, 2 conditions",
+    ):
         assert part in printed
 
 

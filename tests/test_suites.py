@@ -222,8 +222,8 @@ def test_what_is_stored_below_the_data_root_goes_before_making_it(
     words = (*LITE, "--suite", "imagenet-c", "--suite", "imagenet-c-bar", "--data-root", tmp_path)
     assert call(*words, "--dry-run", out=tmp_path / "out") == 0
     plan = capsys.readouterr().out
-    assert "suite: imagenet-c on imagenet-c, 10 conditions, 10 images" in plan
-    assert "suite: imagenet-c-bar on imagenet, 50 conditions, 50 images" in plan
+    assert "suite: imagenet-c on imagenet-c, 10 conditions, 10 records" in plan
+    assert "suite: imagenet-c-bar on imagenet, 50 conditions, 50 records" in plan
     assert "imagenet-c, 10 images, corruption/severity/class folders (wnid)" in plan
 
 
