@@ -76,7 +76,7 @@ def _fetched(data: HubData) -> Path:
     """Get the files that the hub has now; without a connection to it, those in the cache."""
     try:
         info = HfApi().dataset_info(data.name, revision=data.revision, timeout=_PATIENCE)
-    except HfHubHTTPError:
+    except (HfHubHTTPError, ValueError):  # ValueError: what answered is no hub
         raise
     except (OSError, _HTTPError):
         return _cached(data)
