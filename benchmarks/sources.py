@@ -26,9 +26,9 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from datasets import WNIDS, Dataset, Sample, Source, decode, open_sample
-from datasets.parquet_rows import CACHE, ParquetRows
-from datasets.shard_rows import open_shards
 from datasets.sources import open_tree
+from datasets.tables.parquet_rows import CACHE, ParquetRows
+from datasets.tables.shard_rows import open_shards
 
 from .containers import Files, write_folder, write_parquet, write_shard, write_tar, write_zip
 from .forward import processor, ratio, spread

@@ -17,11 +17,11 @@ from cyclopts import App, Parameter
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from .catalogue import CATALOGUE, files_of
 from .check import check, describe
-from .download import download
+from .downloads.catalogue import CATALOGUE, files_of
+from .downloads.download import download
+from .downloads.progress import in_units, shown
 from .errors import DataError
-from .progress import in_units, shown
 from .registry import find
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .dataset import Dataset, Sample
 from .errors import DataError, some
-from .rows import Rows
-from .sources import Entries, Tree
+from .sources import Entries, JoinedTree, Tree, unwrapped
+from .tables.rows import Rows
 
 _CLOSED = re.compile(r"train|n\d{8}|\d{1,4}")
 
@@ -35,6 +35,8 @@ def descend(tree: Tree, arrived: Callable[[Entries], bool], inside: Collection[s
     of a folder that this is the place. inside: names of folders to enter where there are several. Neither training
     images nor folders that look like a class are entered.
     """
+    if isinstance(tree, JoinedTree):  # each archive may have a wrapper of its own
+        tree = unwrapped(tree, lambda entries: arrived(entries) or any(map(_CLOSED.fullmatch, entries.folders)))
     while True:
         entries = tree.entries()
         known = [name for name in entries.folders if name in inside]

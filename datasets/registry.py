@@ -8,9 +8,9 @@ from .adapters.adapter import Adapter, Data
 from .class_folders import descend
 from .dataset import Collection
 from .errors import DataError
-from .hub_rows import is_hub
-from .rows import Rows, open_rows
 from .sources import open_tree
+from .tables.hub_rows import is_hub, open_hub
+from .tables.rows import Rows, open_rows
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
@@ -35,8 +35,6 @@ def open_dataset(name: str, place: str | Path) -> Collection:
 def open_data(place: str | Path) -> Data:
     """Open whatever lies at `place`, not knowing yet what it means. Raises DataError when nothing readable is there."""
     if is_hub(str(place)):
-        from .hub_rows import open_hub
-
         return open_hub(str(place))
     return open_rows(Path(place)) or open_tree(Path(place))
 

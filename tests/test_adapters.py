@@ -1,6 +1,7 @@
 """Each benchmark in its official layout: labels, parts, what is left out, and what is refused."""
 
 import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,17 @@ def test_other_folders_beside_corruptions_are_left_alone_aloud(
     assert "no corruptions of imagenet-c: notes" in caplog.text
     with pytest.raises(DataError, match=r"has none of the corruptions of imagenet-3dcc .*but fog, notes"):
         open_dataset("imagenet-3dcc", tmp_path)
+
+
+def test_archives_of_corruptions_may_each_have_a_wrapper(tmp_path: Path) -> None:
+    for corruption in ("fog", "snow"):
+        with tarfile.open(tmp_path / f"{corruption}.tar", "w") as archive:
+            for severity in SEVERITIES:
+                member = tarfile.TarInfo(f"{corruption}-wrapped/{corruption}/{severity}/{WNIDS[9]}/x.JPEG")
+                archive.addfile(member, io.BytesIO())
+    collection = open_dataset("imagenet-c", tmp_path)
+    assert [*collection.openers] == [f"{c}/{s}" for c in ("snow", "fog") for s in SEVERITIES]
+    assert labels_of("imagenet-c", tmp_path, "fog/2") == {f"{WNIDS[9]}/x.JPEG": 9}
 
 
 def test_cue_conflicts_know_both_cues(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ import pytest
 from file_server import FileServer, Served, serving
 
 from datasets import __main__ as command
-from datasets import progress as bars
 from datasets.adapters import ADAPTERS
-from datasets.catalogue import CATALOGUE, RemoteFile, read_catalogue, steps_by_hand
-from datasets.download import download, download_files
+from datasets.downloads import progress as bars
+from datasets.downloads.catalogue import CATALOGUE, RemoteFile, read_catalogue, steps_by_hand
+from datasets.downloads.download import download, download_files
+from datasets.downloads.fetch import Patience
+from datasets.downloads.partial import Part
+from datasets.downloads.progress import silent
 from datasets.errors import DataError
-from datasets.fetch import Patience
-from datasets.partial import Part
-from datasets.progress import silent
 from datasets.registry import find
 
 CONTENT = random.Random(0).randbytes(300_000)

@@ -11,8 +11,8 @@ from test_hub import direct, point_to  # noqa: F401 (its fixture)
 
 from benchmarks.containers import Row, write_parquet, write_shard
 from datasets import DataError
-from datasets.hub_rows import is_hub, open_hub
-from datasets.rows import Rows
+from datasets.tables.hub_rows import is_hub, open_hub
+from datasets.tables.rows import Rows
 
 REPOSITORY = "org/pictures"
 ROWS: list[Row] = [(f"{number}.jpg", bytes([number]) * 900, number % 3) for number in range(20)]

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.containers import Row, write_folder, write_parquet, write_shard, write_tar
 from datasets import DataError
-from datasets.parquet_rows import ParquetRows
-from datasets.rows import LabelledRow, Rows, open_rows
-from datasets.splits import choose_split
+from datasets.tables.parquet_rows import ParquetRows
+from datasets.tables.rows import LabelledRow, Rows, open_rows
+from datasets.tables.splits import choose_split
 
 ROWS: list[Row] = [(f"{number}.jpg", bytes([number]) * (number + 1), number % 3) for number in range(25)]
 CLASSES = ("cat", "dog", "emu")
@@ -162,13 +162,13 @@ def test_row_groups_that_are_too_large_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_parquet(tmp_path / "a.parquet", [("a.jpg", random.Random(0).randbytes(30_000), 0)])
-    monkeypatch.setattr("datasets.parquet_rows._LARGE_GROUP", 20_000)
+    monkeypatch.setattr("datasets.tables.parquet_rows._LARGE_GROUP", 20_000)
     with caplog.at_level(logging.WARNING):
         ParquetRows(path, "", [path])
         assert not caplog.text  # it fits into the cache, so it is read once
         ParquetRows(path, "", [path], cache=1000)
     assert "row_group_size=100" in caplog.text
-    monkeypatch.setattr("datasets.parquet_rows._LARGEST_GROUP", 20_000)
+    monkeypatch.setattr("datasets.tables.parquet_rows._LARGEST_GROUP", 20_000)
     with pytest.raises(DataError, match=r"GB in one row group; write the file anew"):
         ParquetRows(path, "", [path])
 

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from benchmarks.containers import write_folder, write_parquet, write_shard, write_tar, write_zip
 from datasets import WNIDS, DataError, Dataset, open_dataset, open_sample
-from datasets.archive import LARGEST
-from datasets.gzip_bytes import GzipBytes
-from datasets.members import MemberList
 from datasets.sources import Entries, FolderSource, Tree, open_tree, unwrapped
-from datasets.zip_source import open_zip
+from datasets.sources.archive import LARGEST
+from datasets.sources.gzip_bytes import GzipBytes
+from datasets.sources.members import MemberList
+from datasets.sources.zip_source import open_zip
 
 FILES = {
     "n01443537/a.JPEG": b"a",
@@ -335,7 +335,7 @@ def test_the_index_lies_beside_the_tar_and_is_used(tmp_path: Path, monkeypatch: 
     path = write_tar(tmp_path / "a.tar", FILES)
     open_tree(path)
     assert {file.name for file in tmp_path.iterdir()} == {"a.tar", "a.tar.index"}
-    monkeypatch.setattr("datasets.tar_index.scan", lambda *_: pytest.fail("the tar was read again"))
+    monkeypatch.setattr("datasets.sources.tar_index.scan", lambda *_: pytest.fail("the tar was read again"))
     assert walk(open_tree(path)) == IMAGES
 
 

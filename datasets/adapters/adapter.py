@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ..dataset import Collection
 from ..labels import SPACES, LabelSpace
-from ..rows import Rows
 from ..sources import Tree
+from ..tables.rows import Rows
 
 Data = Tree | Rows  # a folder or archives, or a table with an image and a label in each row
 

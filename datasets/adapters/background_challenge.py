@@ -19,8 +19,8 @@ from ..class_folders import Classes, descend, read_classes, to_classes
 from ..dataset import Collection, Dataset
 from ..errors import DataError, some
 from ..labels import IMAGENET_9
-from ..rows import Rows
 from ..sources import Tree
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 VARIATIONS = ("original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "no_fg", "only_bg_b", "only_bg_t")

@@ -11,8 +11,8 @@ from functools import partial
 from ..class_folders import descend, read_classes
 from ..dataset import Collection, Dataset
 from ..errors import DataError, some
-from ..rows import Rows
 from ..sources import Tree
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 from .imagenet import CLASSES
 

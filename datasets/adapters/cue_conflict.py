@@ -12,7 +12,7 @@ from ..class_folders import Classes, read_classes, to_classes
 from ..dataset import Collection, Sample, whole
 from ..errors import DataError
 from ..labels import SIXTEEN
-from ..rows import Rows
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 LABELS = dict(zip(SIXTEEN.names, SIXTEEN.codes, strict=True))

@@ -10,8 +10,8 @@ from ..dataset import Collection, Dataset, Sample, whole
 from ..errors import DataError, some
 from ..label_files import LABEL_FILES, LABEL_FOLDERS, find_labels
 from ..labels import IMAGENET, index_of_wnid
-from ..rows import Rows
 from ..sources import Entries, Tree
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 CLASSES = Classes(index_of_wnid, IMAGENET.codes, "ImageNet-1k class folders are named by WordNet id, such as n01440764")

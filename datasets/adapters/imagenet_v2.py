@@ -10,8 +10,8 @@ from ..class_folders import Classes, descend, read_classes
 from ..dataset import Collection, Dataset, whole
 from ..errors import DataError
 from ..labels import IMAGENET
-from ..rows import Rows
 from ..sources import Entries, Tree
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 SELECTIONS = {"matched-frequency": "matched-frequency", "threshold-0.7": "threshold", "top-images": "top-images"}

@@ -7,7 +7,7 @@ which the view `objectnet` cuts off.
 from ..class_folders import Classes, read_classes, to_classes
 from ..dataset import Collection, whole
 from ..labels import OBJECTNET
-from ..rows import Rows
+from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 LABELS = dict(zip(OBJECTNET.names, OBJECTNET.codes, strict=True))

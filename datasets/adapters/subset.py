@@ -3,7 +3,7 @@
 from ..class_folders import Classes, read_classes, to_classes
 from ..dataset import Collection, whole
 from ..labels import LabelSpace
-from ..rows import Rows
+from ..tables.rows import Rows
 from .adapter import Data
 from .imagenet import WNID_FOLDERS
 

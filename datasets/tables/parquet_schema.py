@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .errors import DataError, some
+from ..errors import DataError, some
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol, runtime_checkable
 
-from .dataset import Source
+from ..dataset import Source
 
 
 @dataclass(frozen=True, slots=True)

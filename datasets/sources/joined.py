@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from .errors import DataError, some
+from ..errors import DataError, some
 from .tree import Entries, Tree, relative
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from ..errors import DataError
 from .archive import inside, refuse_odd
-from .errors import DataError
 from .members import MemberList, Members
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..errors import DataError
 from .archive import LARGEST, ArchiveTree, OpenFile, inside, refuse_odd
-from .errors import DataError
 from .members import Member, MemberList, Members
 
 PUBLIC_PASSWORDS = (b"objectnetisatestset",)  # ObjectNet's, which its page states to keep the images from crawlers

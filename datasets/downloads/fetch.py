@@ -19,8 +19,8 @@ from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
+from ..errors import DataError
 from .catalogue import RemoteFile
-from .errors import DataError
 from .partial import CHUNK, Origin, Part, differences, verdict
 from .progress import Progress, in_units
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from .errors import DataError, some
+from ..errors import DataError, some
 from .members import Member, Members
 from .tree import Entries, is_image, relative
 

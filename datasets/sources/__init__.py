@@ -5,14 +5,14 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .errors import DataError, some
+from ..errors import DataError, some
 from .folder_source import FolderSource
 from .joined import JoinedTree, joined_tree
 from .tar_source import open_tar, open_tar_gz
 from .tree import IMAGE_EXTENSIONS, Entries, Tree
 from .zip_source import open_zip
 
-__all__ = ["IMAGE_EXTENSIONS", "Entries", "FolderSource", "Tree", "joined_tree", "open_tree", "unwrapped"]
+__all__ = ["IMAGE_EXTENSIONS", "Entries", "FolderSource", "JoinedTree", "Tree", "joined_tree", "open_tree", "unwrapped"]
 
 log = logging.getLogger(__name__)
 

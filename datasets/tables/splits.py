@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from .errors import DataError, some
+from ..errors import DataError, some
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from .archive import ArchiveTree
-from .errors import DataError, some
+from ..errors import DataError, some
+from ..sources.archive import ArchiveTree
+from ..sources.tar_source import open_tar
+from ..sources.tree import Tree
 from .splits import choose_split, find_files
 from .table import LabelledRow, unique_ids
-from .tar_source import open_tar
-from .tree import Tree
 
 _LABEL_KEYS = ("label", "cls", "class", "class_id", "class_label", "target")
 

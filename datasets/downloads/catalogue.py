@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import DataError
+from ..errors import DataError
 from .progress import in_units
 
 _UNITS = {"MB": 10**6, "GB": 10**9}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import DataError
 from .catalogue import RemoteFile, files_of, steps_by_hand
-from .errors import DataError
 from .fetch import Patience, check_space, fetch
 from .partial import differences, digest, mismatch, verdict
 from .progress import Progress, in_units, silent

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from .errors import DataError
+from ..errors import DataError
 
 CHUNK = 1 << 18  # bytes
 log = logging.getLogger(__name__)

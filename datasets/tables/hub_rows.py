@@ -23,7 +23,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from .errors import DataError, some
+from ..errors import DataError, some
 from .rows import Rows, open_rows
 from .splits import choose_split, find_files
 

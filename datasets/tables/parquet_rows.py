@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .errors import DataError
+from ..errors import DataError
 from .parquet_schema import Columns, find_columns
 from .splits import choose_split, find_files
 from .table import LabelledRow, unique_ids

@@ -1,0 +1,1 @@
+"""Fetching data sets: what is published where, over HTTP, resumed and checked."""
