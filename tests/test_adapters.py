@@ -3,6 +3,7 @@
 import io
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -89,6 +90,15 @@ def test_v2_is_labelled_by_number_not_by_sorted_name(tmp_path: Path, width: int)
     expected = {f"{n:0{width}d}/x.jpeg": n for n in (0, 2, 10, 999)}
     assert labels_of("imagenet-v2", tmp_path, "top-images") == expected
     assert labels_of("imagenet-v2", tmp_path / "imagenetv2-top-images-format-val", "top-images") == expected
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_v2s_archives_are_called_gz_whether_they_are_or_not(tmp_path: Path, mode: Literal["w", "w:gz"]) -> None:
+    for name in ("imagenetv2-threshold0.7", "imagenetv2-top-images"):
+        with tarfile.open(tmp_path / f"{name}.tar.gz", mode) as archive:
+            archive.addfile(tarfile.TarInfo(f"{name}-format-val/10/x.jpeg"), io.BytesIO())
+    assert [*open_dataset("imagenet-v2", tmp_path).openers] == ["threshold-0.7", "top-images"]
+    assert labels_of("imagenet-v2", tmp_path, "top-images") == {"10/x.jpeg": 10}
 
 
 def test_v2_has_up_to_three_selections(tmp_path: Path) -> None:

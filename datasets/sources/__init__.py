@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import DataError, some
 from .folder_source import FolderSource
 from .joined import JoinedTree, joined_tree
-from .tar_source import open_tar, open_tar_gz
+from .tar_source import open_tar
 from .tree import IMAGE_EXTENSIONS, Entries, Tree
 from .zip_source import open_zip
 
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {
     ".tar": open_tar,
-    ".tar.gz": open_tar_gz,
-    ".tgz": open_tar_gz,
+    ".tar.gz": open_tar,
+    ".tgz": open_tar,
     ".zip": open_zip,
 }
 

@@ -12,6 +12,8 @@ from .tar_index import index_of, scan
 
 log = logging.getLogger(__name__)
 
+_GZIP = b"\x1f\x8b"
+
 
 class _Bytes(Protocol):
     def pread(self, size: int, offset: int) -> bytes: ...
@@ -30,20 +32,26 @@ class TarArchive:
 
 
 def open_tar(path: Path) -> ArchiveTree:
-    """Open a tar; the first time its headers are all read, some 30 seconds a million members.
+    """Open a tar, compressed or not: its first bytes tell, as the published names do not always.
 
     Raises DataError for one that is cut off, damaged, or has members that cannot be read in place.
     """
     file = OpenFile(path)
+    begins = file.pread(min(len(_GZIP), file.stat().st_size), 0)
+    return _compressed(path) if begins == _GZIP else _plain(path, file)
+
+
+def _plain(path: Path, file: OpenFile) -> ArchiveTree:
+    """Open a plain tar; the first time its headers are all read, some 30 seconds a million members."""
     return ArchiveTree(TarArchive(path, file, index_of(path, file.stat())))
 
 
-def open_tar_gz(path: Path) -> ArchiveTree:
+def _compressed(path: Path) -> ArchiveTree:
     """Open a compressed tar, which is decompressed once, as a stream, to find its members: some 5 seconds a GB.
 
     Neither disk nor much memory is needed, so archives of any size and on any medium can be used at once. In exchange
     every image costs the decompression of what lies before it: 2 ms in archives of up to 4 GB, more in larger ones. The
-    log says how to be rid of both. Raises DataError as `open_tar`.
+    log says how to be rid of both.
     """
     stat = OpenFile(path).stat()
     return ArchiveTree(_decompressed_once(path, stat.st_size, stat.st_mtime_ns))
