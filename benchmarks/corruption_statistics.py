@@ -63,7 +63,7 @@ class Outcome:
 @cache
 def photographs(data: Path, limit: int | None) -> datasets.Batch:
     """Read the images as ImageNet-C was made from them, in one batch."""
-    dataset = datasets.open_imagenet(data)
+    dataset = datasets.open_dataset("imagenet", data).open()
     dataset = dataset if limit is None else dataset.limited(limit)
     return next(datasets.load(dataset, [datasets.IMAGENET_C_VIEW], chunk_size=len(dataset.samples)))
 
