@@ -8,11 +8,9 @@ from .adapters.adapter import Adapter, Data
 from .class_folders import descend
 from .dataset import Collection
 from .errors import DataError
-from .sources import open_tree
+from .sources import ARCHIVES, open_tree
 from .tables.hub_rows import is_hub, open_hub
 from .tables.rows import Rows, open_rows
-
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
 def adapter_of(name: str) -> Adapter:

@@ -12,7 +12,17 @@ from .tar_source import open_tar
 from .tree import IMAGE_EXTENSIONS, Entries, Tree
 from .zip_source import open_zip
 
-__all__ = ["IMAGE_EXTENSIONS", "Entries", "FolderSource", "JoinedTree", "Tree", "joined_tree", "open_tree", "unwrapped"]
+__all__ = [
+    "ARCHIVES",
+    "IMAGE_EXTENSIONS",
+    "Entries",
+    "FolderSource",
+    "JoinedTree",
+    "Tree",
+    "joined_tree",
+    "open_tree",
+    "unwrapped",
+]
 
 log = logging.getLogger(__name__)
 
