@@ -44,6 +44,7 @@ class Attack(Protocol):
 # Each entry takes an Attack's four arguments and, by keyword only, parameters with defaults: `norm`, and `eps` unless
 # it seeks the nearest adversarial image.
 ATTACKS: Registry[Callable[..., Perturbed]] = Registry("attack")
+GRADIENT_FREE: set[str] = set()  # the names of those that ask for no gradient; each adds its own
 ALWAYS_SHOWN = ("norm", "eps", "steps")
 ABOUT_MODELS = ("targeted", "surrogate")  # parameters of a condition that are no attack's own
 LENGTHS = ("eps", "step_size")  # parameters in pixel units

@@ -1,0 +1,259 @@
+"""Auto-PGD: Croce & Hein 2020, arXiv:2003.01690, Algorithm 1: a momentum step whose size halves where progress stalls.
+
+Every image has its own step size and its own best point, so that it does not depend on the others of its batch; those
+that are at their goal leave it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from ..errors import UsageError
+from .attack import ATTACKS, Perturbed
+from .goal import Goal
+from .losses import Loss, cross_entropy, difference_of_logits_ratio
+from .norms import NORMS, Norm
+from .victim import Victim
+from .worst_case import Found, aims, untouched, worst_case
+
+MOMENTUM = 0.75  # α: the share of the new step, the rest goes on in the direction of the last one
+RHO = 0.75  # a step size is kept where at least this share of steps since the last checkpoint raised the loss
+FIRST, NARROWER, NARROWEST = 22, 3, 6  # p₁, and how gaps between checkpoints shrink, in per cent of the steps
+
+
+def checkpoints(steps: int) -> tuple[int, ...]:
+    """Return the steps after which step sizes are looked at, as section 3.2 has it.
+
+    w_j = ⌈p_j steps⌉ with p_0 = 0, p_1 = 22 % and p_{j+1} = p_j + max(p_j − p_{j−1} − 3 %, 6 %).
+    """
+    at, gap, shares = FIRST, FIRST, []
+    while at <= 100:
+        shares.append(at)
+        gap = max(gap - NARROWER, NARROWEST)
+        at += gap
+    return tuple(dict.fromkeys(-(-share * steps // 100) for share in shares))
+
+
+class Ascent(NamedTuple):
+    """The images that are not at their goal yet, a row each.
+
+    where: their positions in the batch. origin: the clean image. iterate, earlier: the last two points. best, slope,
+    highest: the point with the largest loss so far, its gradient and its loss. size: the step size. last: the loss of
+    the last point. risen: steps that raised the loss since the last checkpoint. halved: whether that one halved the
+    size. then: the largest loss by then.
+    """
+
+    where: Tensor
+    origin: Tensor
+    iterate: Tensor
+    earlier: Tensor
+    best: Tensor
+    slope: Tensor
+    highest: Tensor
+    size: Tensor
+    last: Tensor
+    risen: Tensor
+    halved: Tensor
+    then: Tensor
+
+    def only(self, kept: Tensor) -> "Ascent":
+        """Drop the images that are not to be kept, bool."""
+        return self if bool(kept.all()) else Ascent(*(part[kept] for part in self))
+
+
+def ascend(
+    victim: Victim, images: Tensor, goal: Goal, aim: Goal, start: Tensor, loss: Loss, ball: Norm, eps: float, steps: int
+) -> Found:
+    """Run Algorithm 1 once from `start` [B,3,H,W], within the ball of radius eps around the images.
+
+    goal: when to stop. aim: what the loss is told, such as one of the classes that would do. Images that withstand
+    come back as the point with the largest loss.
+    """
+    found, marks, since = untouched(images), checkpoints(steps), 0
+    low, count = torch.full((len(images),), -torch.inf, device=images.device), torch.zeros_like(goal.labels)
+    state = Ascent(
+        *(torch.arange(len(images), device=images.device), images, start, start, start, start, low),
+        *(torch.full_like(low, 2 * eps), -low, count, count.bool(), low),
+    )
+    for step in range(steps + 1):
+        gradient, where = state.iterate, state.where
+        if step < steps:
+            logits, losses, gradient = victim.gradient(state.iterate, loss, aim[where])
+            found.backward[where] += 1
+        else:
+            logits = victim(state.iterate)
+            losses = loss(logits, aim[where])
+        found.forward[where] += 1
+        left = ~goal[where].reached(logits)
+        found.images[where[~left]] = state.iterate[~left]
+        found.reached[where] = ~left
+        state, losses, gradient = state.only(left), losses[left], gradient[left]
+        if not len(losses):
+            break
+        state = _noted(state, losses, gradient)
+        if step in marks:
+            state, gradient = _checked(state, gradient, step - since)
+            since = step
+        if step < steps:
+            state = _stepped(state, gradient, ball, eps, 1.0 if step == 0 else MOMENTUM)
+    found.images[state.where] = state.best
+    return found
+
+
+def _noted(state: Ascent, losses: Tensor, gradient: Tensor) -> Ascent:
+    """Remember the iterate where its loss is the largest so far, and whether the loss rose."""
+    better = losses > state.highest
+    return state._replace(
+        best=_where(better, state.iterate, state.best),
+        slope=_where(better, gradient, state.slope),
+        highest=losses.maximum(state.highest),
+        last=losses,
+        risen=state.risen + (losses > state.last),
+        then=torch.where(state.then.isneginf(), losses, state.then),
+    )
+
+
+def _checked(state: Ascent, gradient: Tensor, steps: int) -> tuple[Ascent, Tensor]:
+    """At a checkpoint, halve the step size where the loss rose too seldom or not at all, and go back to the best."""
+    stuck = ~state.halved & (state.then == state.highest)
+    halve = (state.risen < RHO * steps) | stuck
+    new = state._replace(
+        iterate=_where(halve, state.best, state.iterate),
+        size=torch.where(halve, state.size / 2, state.size),
+        risen=torch.zeros_like(state.risen),
+        halved=halve,
+        then=state.highest,
+    )
+    return new, _where(halve, state.slope, gradient)
+
+
+def _stepped(state: Ascent, gradient: Tensor, ball: Norm, eps: float, share: float) -> Ascent:
+    """Take a step along the gradient, and some of the last one again."""
+    new = ball.steepest(gradient).mul_(state.size.view(-1, 1, 1, 1)).add_(state.iterate)
+    new = ball.project(new, state.origin, eps).sub_(state.iterate).mul_(share).add_(state.iterate)
+    if share < 1:
+        new.add_(state.iterate, alpha=1 - share).sub_(state.earlier, alpha=1 - share)
+        new = ball.project(new, state.origin, eps)
+    return state._replace(iterate=new, earlier=state.iterate)
+
+
+def _where(rows: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """Take some images from `new`, the rest from `old`."""
+    return new if bool(rows.all()) else torch.where(rows.view(-1, 1, 1, 1), new, old)
+
+
+def restarted(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    aims: Sequence[Goal],
+    generators: Sequence[Generator],
+    loss: Loss,
+    norm: str,
+    eps: float,
+    steps: int,
+    restarts: int,
+) -> Found:
+    """Run Algorithm 1 from `restarts` random starts for each aim, on the images that are not at their goal by then.
+
+    Raises UsageError for norm l1.
+    """
+    if norm == "l1":
+        raise UsageError("Auto-PGD is for the norms linf and l2; for l1 use pgd")
+    ball = NORMS[norm]
+
+    def attempt(aim: Goal, where: Tensor) -> Found:
+        origin = images[where]
+        draws = ball.uniform(origin, eps, [generators[i] for i in where.tolist()])
+        start = ball.project(origin + draws, origin, eps)
+        return ascend(victim, origin, goal[where], aim[where], start, loss, ball, eps, steps)
+
+    return worst_case(images, [partial(attempt, aim) for aim in aims for _ in range(restarts)])
+
+
+def find_ce(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    generators: Sequence[Generator],
+    norm: str,
+    eps: float,
+    steps: int = 100,
+    restarts: int = 1,
+) -> Found:
+    """Ascend the cross-entropy."""
+    return restarted(victim, images, goal, [goal], generators, cross_entropy, norm, eps, steps, restarts)
+
+
+def find_t(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    generators: Sequence[Generator],
+    norm: str,
+    eps: float,
+    steps: int = 100,
+    restarts: int = 1,
+) -> Found:
+    """Ascend the targeted difference of logits ratio for one class after the other."""
+    tried = aims(victim(images), goal)
+    loss = difference_of_logits_ratio
+    found = restarted(victim, images, goal, tried, generators, loss, norm, eps, steps, restarts)
+    return found._replace(forward=found.forward + 1)
+
+
+def apgd_ce(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    generators: Sequence[Generator],
+    *,
+    norm: str = "linf",
+    eps: float = 4 / 255,
+    steps: int = 100,
+    restarts: int = 1,
+) -> Perturbed:
+    """Auto-PGD on the cross-entropy. steps: of each restart. Raises UsageError for norm l1."""
+    return find_ce(victim, images, goal, generators, norm, eps, steps, restarts).perturbed
+
+
+def apgd_dlr(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    generators: Sequence[Generator],
+    *,
+    norm: str = "linf",
+    eps: float = 4 / 255,
+    steps: int = 100,
+    restarts: int = 1,
+) -> Perturbed:
+    """Auto-PGD on the difference of logits ratio. Raises UsageError for norm l1 and for fewer than 3 classes."""
+    loss = difference_of_logits_ratio
+    return restarted(victim, images, goal, [goal], generators, loss, norm, eps, steps, restarts).perturbed
+
+
+def apgd_t(
+    victim: Victim,
+    images: Tensor,
+    goal: Goal,
+    generators: Sequence[Generator],
+    *,
+    norm: str = "linf",
+    eps: float = 4 / 255,
+    steps: int = 100,
+    restarts: int = 1,
+) -> Perturbed:
+    """Auto-PGD on the targeted ratio, for the 9 most likely wrong classes or the goal's own target.
+
+    steps, restarts: of each class. Raises UsageError for norm l1 and for fewer than 4 classes.
+    """
+    return find_t(victim, images, goal, generators, norm, eps, steps, restarts).perturbed
+
+
+ATTACKS.add("apgd-ce", apgd_ce)
+ATTACKS.add("apgd-dlr", apgd_dlr)
+ATTACKS.add("apgd-t", apgd_t)
