@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from robustness.attacks import NORMS
 
@@ -40,7 +42,8 @@ def test_the_steepest_step_has_length_one_and_the_largest_product(norm: str) -> 
     _, gradient = two_images(0)
     step = ball.steepest(gradient)
     assert torch.allclose(ball.distance(step), torch.ones(4))
-    dual = {"linf": gradient.abs().flatten(1).sum(1), "l2": gradient.flatten(1).norm(dim=1)}[norm]
+    sizes = gradient.abs().flatten(1)
+    dual = {"linf": sizes.sum(1), "l2": sizes.norm(dim=1), "l1": sizes.amax(1)}[norm]
     assert torch.allclose((gradient * step).flatten(1).sum(1), dual, rtol=1e-5)
 
 
@@ -67,3 +70,63 @@ def test_l2_starts_fill_the_volume() -> None:
     generators = [torch.Generator().manual_seed(seed) for seed in range(len(origin))]
     lengths = NORMS["l2"].distance(NORMS["l2"].uniform(origin, 1.0, generators))
     assert (lengths > 0.5**0.5).float().mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+def box_and_l1_ball(seed: int, eps: float) -> np.ndarray:
+    """Project far images with a general solver: shrink all changes until what the box leaves of them is eps long."""
+    origin, far = (images.flatten(1).double().numpy() for images in two_images(seed))
+    nearest = []
+    for start, end in zip(origin, far, strict=True):
+        sizes, room = np.abs(end - start), np.where(end > start, 1 - start, start)
+
+        def moved(amount: float, sizes: np.ndarray = sizes, room: np.ndarray = room) -> np.ndarray:
+            return np.clip(sizes - amount, 0, room)
+
+        beyond = moved(0).sum() > eps
+        amount = brentq(lambda amount: moved(amount).sum() - eps, 0, sizes.max()) if beyond else 0
+        nearest.append(start + np.sign(end - start) * moved(amount))
+    return np.stack(nearest)
+
+
+@given(seed=SEEDS, eps=st.floats(1e-2, 40.0))
+def test_the_l1_projection_is_the_nearest_point_of_ball_and_pixel_range(seed: int, eps: float) -> None:
+    origin, far = two_images(seed)
+    assert np.allclose(NORMS["l1"].project(far, origin, eps).flatten(1), box_and_l1_ball(seed, eps), atol=1e-5)
+
+
+def test_l1_rounding_stays_in_a_small_ball_of_a_large_image() -> None:
+    origin = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    far = origin + 1e-6 * torch.randn(origin.shape, generator=torch.Generator().manual_seed(1))
+    ball = NORMS["l1"]
+    distance = (ball.project(far, origin, 0.05).double() - origin.double()).abs().flatten(1).sum(1)
+    assert (distance <= 0.05).all()
+    assert (distance > 0.03).all()
+
+
+@given(seed=SEEDS, length=st.floats(1e-2, 80.0))
+def test_no_l1_step_of_the_same_length_raises_a_linear_function_more(seed: int, length: float) -> None:
+    origin, slopes = two_images(seed)
+    best = NORMS["l1"].ascend(origin, slopes, length, 0)
+    assert (NORMS["l1"].distance(best - origin) <= length + 1e-4).all()
+    assert torch.allclose((slopes * (best - origin)).flatten(1).sum(1), knapsack(origin, slopes, length), atol=1e-4)
+    assert best.min() >= -1e-6
+    assert best.max() <= 1 + 1e-6
+
+
+def knapsack(origin: torch.Tensor, slopes: torch.Tensor, length: float) -> torch.Tensor:
+    """Spend the length on one value after the other, the steepest first."""
+    rises = []
+    for start, slope in zip(origin.flatten(1).tolist(), slopes.flatten(1).tolist(), strict=True):
+        left, rise = length, 0.0
+        for value, steepness in sorted(zip(start, slope, strict=True), key=lambda pair: -abs(pair[1])):
+            spent = min(left, 1 - value if steepness > 0 else value)
+            left, rise = left - spent, rise + spent * abs(steepness)
+        rises.append(rise)
+    return torch.tensor(rises)
+
+
+def test_a_spread_l1_step_is_shared_by_the_steepest_values_that_can_move() -> None:
+    images = torch.tensor([0.5, 0.5, 1.0, 0.5, 0.5, 0.5]).view(1, 1, 1, 6)
+    slopes = torch.tensor([1.0, -4.0, 9.0, 3.0, 0.0, 2.0]).view(1, 1, 1, 6)  # the steepest is white already
+    step = NORMS["l1"].ascend(images, slopes, 0.3, 0.5) - images
+    assert torch.allclose(step.flatten(), torch.tensor([0, -0.1, 0, 0.1, 0, 0.1]), atol=1e-6)

@@ -21,11 +21,14 @@ def fgsm(
     norm: str = "linf",
     eps: float = 4 / 255,
 ) -> Perturbed:
-    """Take one step of length eps along the steepest ascent of the cross-entropy, then clip to [0,1]."""
+    """Take one step of length eps along the steepest ascent of the cross-entropy, then clip to [0,1].
+
+    In L1 that drives the values with the largest slopes to black or white, as many as eps pays for.
+    """
     _, _, gradient = victim.gradient(images, cross_entropy, goal)
     ball = NORMS[norm]
     once = torch.ones_like(goal.labels)
-    return Perturbed(ball.project(images + eps * ball.steepest(gradient), images, eps), once, once)
+    return Perturbed(ball.project(ball.ascend(images, gradient, eps, 0), images, eps), once, once)
 
 
 ATTACKS.add("fgsm", fgsm)

@@ -1,7 +1,6 @@
-"""Projected gradient descent: Madry et al. 2018, arXiv:1706.06083; L2 steps as in its appendix.
+"""Projected gradient descent: Madry et al. 2018, arXiv:1706.06083; L2 steps as in its appendix, L1 steps sparse.
 
-Every iterate counts: an image leaves the batch with the first iterate that fools the classifier, so the work left is
-what the hard images need. The verdict is that of the attack which runs to its end and keeps its first success.
+Every iterate counts: an image leaves the batch with the first one that fools the classifier (see `ascent`).
 """
 
 from collections.abc import Sequence
@@ -9,11 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from .ascent import Ascent, ascend
 from .attack import ATTACKS, Perturbed
 from .goal import Goal
 from .losses import cross_entropy
 from .norms import NORMS
 from .victim import Victim
+
+SPREAD = 0.01, 0.0001  # of an L1 step over the values of an image, at the first step and in the end
 
 
 def pgd(
@@ -30,31 +32,37 @@ def pgd(
 ) -> Perturbed:
     """Ascend the cross-entropy in the ball from `restarts` random starts, as long as an image is not at its goal.
 
-    step_size: in pixel units, 0 for eps/4. steps: of each restart.
+    step_size: in pixel units, 0 for eps/4 in each norm. steps: of each restart.
     """
     ball, step = NORMS[norm], step_size or eps / 4
-    adversarial, forward, backward = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
-    active = torch.arange(len(images), device=images.device)  # the images that no iterate has fooled yet
-    for restarts_left in reversed(range(restarts)):
-        if not len(active):
+
+    def restart(rows: Tensor) -> Ascent:
+        origin = images[rows]
+        start = origin + ball.uniform(origin, eps, [generators[i] for i in rows.tolist()])
+
+        def move(number: int, left: Tensor, iterate: Tensor, gradient: Tensor) -> Tensor:
+            return ball.project(ball.ascend(iterate, gradient, step, _spread(number, steps)), origin[left], eps)
+
+        return ascend(victim, ball.project(start, origin, eps), goal[rows], cross_entropy, steps, move)
+
+    adversarial, passes, asked = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
+    rows = torch.arange(len(images), device=images.device)  # the images that no iterate has fooled yet
+    for number in range(restarts):
+        if number:  # the last iterate counts too; after the last restart the engine's judgement sees it
+            asked[rows] += 1
+            rows = rows[~goal[rows].reached(victim(adversarial[rows]))]
+        if not len(rows):
             break
-        origin, start = images[active], [generators[i] for i in active.tolist()]
-        iterate = ball.project(origin + ball.uniform(origin, eps, start), origin, eps)
-        for _ in range(steps):
-            logits, _, gradient = victim.gradient(iterate, cross_entropy, goal[active])
-            forward[active] += 1
-            backward[active] += 1
-            adversarial[active] = iterate
-            left = ~goal[active].reached(logits)
-            active, origin, iterate, gradient = active[left], origin[left], iterate[left], gradient[left]
-            if not len(active):
-                return Perturbed(adversarial, forward, backward)
-            iterate = ball.project(iterate + step * ball.steepest(gradient), origin, eps)
-        adversarial[active] = iterate
-        if restarts_left:  # the last iterate counts too; after the last restart the engine's judgement sees it
-            forward[active] += 1
-            active = active[~goal[active].reached(victim(iterate))]
-    return Perturbed(adversarial, forward, backward)
+        found = restart(rows)
+        adversarial[rows] = found.images
+        passes[rows] += found.passes
+        rows = rows[found.unsettled]
+    return Perturbed(adversarial, passes + asked, passes)
+
+
+def _spread(number: int, steps: int) -> float:
+    first, last = SPREAD
+    return float(first * (last / first) ** (number / max(steps - 1, 1)))
 
 
 ATTACKS.add("pgd", pgd)

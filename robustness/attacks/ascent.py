@@ -1,0 +1,49 @@
+"""What iterative attacks share: climb a loss step by step, and let each image go with its first success.
+
+The work left is what the hard images need; the verdict is that of the attack which runs to its end and keeps its first
+success.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .goal import Goal
+from .losses import Loss
+from .victim import Victim
+
+# (number of the step from 0, which of the images are left int64 [A], iterates and gradients [A,3,H,W]) → next iterates
+Move = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+class Ascent(NamedTuple):
+    """Where an ascent came.
+
+    images: float [B,3,H,W], each the first iterate at its goal, or else the last one. passes: int64 [B], forward and as
+    many backward. unsettled: int64, the images of which no iterate is at its goal, but perhaps the last, which was not
+    asked.
+    """
+
+    images: Tensor
+    passes: Tensor
+    unsettled: Tensor
+
+
+def ascend(victim: Victim, start: Tensor, goal: Goal, loss: Loss, steps: int, move: Move) -> Ascent:
+    """Go `steps` steps from start [B,3,H,W], each of them chosen by `move` from the gradient of `loss`."""
+    found, passes = start.clone(), torch.zeros_like(goal.labels)
+    rows, iterate = torch.arange(len(start), device=start.device), start
+    for step in range(steps):
+        if not len(rows):
+            break
+        logits, _, gradient = victim.gradient(iterate, loss, goal[rows])
+        passes[rows] += 1
+        reached = goal[rows].reached(logits)
+        if bool(reached.any()):
+            found[rows[reached]] = iterate[reached]
+            rows, iterate, gradient = rows[~reached], iterate[~reached], gradient[~reached]
+        iterate = move(step, rows, iterate, gradient)
+    found[rows] = iterate
+    return Ascent(found, passes, rows)
