@@ -31,3 +31,10 @@ def score(scores: pd.DataFrame, condition: str, metric: str, severity: int | Non
         found = found[found[column] == value]
     assert len(found) == 1
     return found.iloc[0]
+
+
+def attacked(correct: Sequence[bool], clean: Sequence[bool], condition: str, **columns: Any) -> pd.DataFrame:
+    """Records of an attack that is content with any wrong class."""
+    success = [not right if was_right else None for right, was_right in zip(correct, clean, strict=True)]
+    given = {"clean_correct": list(clean), "success": success} | columns
+    return rows(correct, "adversarial", condition, **given)

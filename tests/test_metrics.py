@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+import metric_records
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,9 +26,7 @@ WORST = "worst(norm=linf,eps=1/255)"
 
 
 def attacked(correct: Sequence[bool], clean: Sequence[bool], condition: str = PGD, **columns: Any) -> pd.DataFrame:
-    success = [not right if was_right else None for right, was_right in zip(correct, clean, strict=True)]
-    given = {"clean_correct": list(clean), "success": success} | columns
-    return rows(correct, "adversarial", condition, **given)
+    return metric_records.attacked(correct, clean, condition, **columns)
 
 
 def corrupted(

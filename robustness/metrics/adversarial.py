@@ -5,83 +5,92 @@ fooled, of those right when clean. A sample that is wrong when clean and repaire
 (Carlini et al. 2019, arXiv:1902.06705). A targeted attack has fooled a sample when it hit the target.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
 from ..condition import parse
-from .evaluation import Evaluation, Row, condition_order, is_attacked, lacking
-from .score import FRACTION, Score, join_notes, unmeasured
-from .statistics import wilson
+from .evaluation import Evaluation, Row, condition_order, is_attacked
+from .minimal_norm import median_distance, seeks_nearest, within_radii
+from .rates import attack_success_rate, robust_accuracy
+from .score import Score, join_notes
+from .worst_case import counted, threats, worst_case
+
+_PASSES = {"forward_passes": "queries", "backward_passes": "backward"}
+_8BIT = {"correct_8bit": "correct", "success_8bit": "success"}
+_AT_ANY_DISTANCE = "at whatever distance"
 
 
 def adversarial(evaluation: Evaluation) -> Iterator[Row]:
-    """Yield `robust_accuracy` and `attack_success_rate` of each attack, then of each worst case.
+    """Yield the figures of each attack, then `robust_accuracy` and `attack_success_rate` of each worst case.
 
-    The worst case `worst(norm=linf,eps=4/255)` exists where two or more attacks share norm and eps: a sample is robust
-    if it survives them all, and fooled if one of them fooled it.
+    The same two end in `_8bit` where the image is rounded to 8 bits. An attack that seeks the nearest adversarial image
+    has a robust accuracy at each of some radii, as condition `fmn(norm=linf,steps=100) within 1/255`, and a
+    `median_distance`. `forward_passes` and `backward_passes` are means over the images that were attacked.
+
+    The worst case `worst(norm=linf,eps=4/255)` exists where two or more attacks bear on norm and eps: a sample is
+    robust if it survives them all, and fooled if one of them fooled it.
     """
     records = evaluation.records[is_attacked(evaluation.records)]
     attacks = sorted(map(str, records["condition"].unique()), key=condition_order)
     for attack in attacks:
-        yield from _rows(attack, records[records["condition"] == attack])
-    for worst, group in _threats(attacks).items():
-        if len(group) > 1:
-            cases, total = _worst_case(records[records["condition"].isin(group)])
+        own, note = records[records["condition"] == attack], _about(attack)
+        yield from (_nearest if seeks_nearest(attack) else _bounded)(evaluation, attack, own, note)
+        for metric, column in _PASSES.items():
+            used = own.loc[own["clean_correct"].fillna(False).astype("bool"), column].dropna()
+            if len(used):
+                yield Row(attack, None, metric, Score(float(used.mean()), None, None, len(used), "passes"))
+    for name, threat in threats(attacks).items():
+        yield from _worst(records, name, threat)
+
+
+def _bounded(_evaluation: Evaluation, attack: str, records: pd.DataFrame, note: str) -> Iterator[Row]:
+    yield from _rates(attack, records, note)
+    yield from _rates_8bit(attack, records, note)
+
+
+def _nearest(evaluation: Evaluation, attack: str, records: pd.DataFrame, note: str) -> Iterator[Row]:
+    norm = parse(attack)[1]["norm"]
+    anywhere = join_notes(_AT_ANY_DISTANCE, note)
+    yield Row(attack, None, "attack_success_rate", attack_success_rate(records, anywhere))
+    if records["success_8bit"].notna().any():
+        rounded = records.assign(success=records["success_8bit"])
+        yield Row(attack, None, "attack_success_rate_8bit", attack_success_rate(rounded, anywhere))
+    yield Row(attack, None, "median_distance", median_distance(records, norm, evaluation, note))
+    for radius, score in within_radii(records, norm, note):
+        yield Row(f"{attack} within {radius}", None, "robust_accuracy", score)
+
+
+def _worst(records: pd.DataFrame, name: str, threat: list[str]) -> Iterator[Row]:
+    """Yield the rates of a worst case; after rounding, of the attacks that keep to the radius alone.
+
+    How far a minimal-norm attack's image is once rounded is not recorded.
+    """
+    for attacks, rates in (
+        (threat, _rates),
+        ([attack for attack in threat if not seeks_nearest(attack)], _rates_8bit),
+    ):
+        if len(attacks) > 1:
+            eps = parse(name)[1]["eps"]
+            cases, total = worst_case([counted(records, attack, eps) for attack in attacks])
             shared = "" if len(cases) == total else f"over the {len(cases)} of {total} samples that all of them share"
-            yield from _rows(worst, cases, join_notes(f"worst of {', '.join(group)}", shared))
+            yield from rates(name, cases, join_notes(f"worst of {', '.join(attacks)}", shared))
 
 
-def robust_accuracy(records: pd.DataFrame, note: str = "") -> Score:
-    """Rate of samples that are right when clean and under attack.
-
-    records: one row a sample with `correct` (bool) and `clean_correct` (boolean); None when the latter is not known.
-    """
-    if reason := lacking(records, "clean_correct"):
-        return unmeasured(reason, FRACTION)
-    return wilson(int((records["clean_correct"] & records["correct"]).sum()), len(records), note)
+def _rates(condition: str, records: pd.DataFrame, note: str, suffix: str = "") -> Iterator[Row]:
+    yield Row(condition, None, f"robust_accuracy{suffix}", robust_accuracy(records, note))
+    yield Row(condition, None, f"attack_success_rate{suffix}", attack_success_rate(records, note))
 
 
-def attack_success_rate(records: pd.DataFrame, note: str = "") -> Score:
-    """Rate of fooled samples among those that are right when clean; `n` counts the latter.
-
-    records: one row a sample with `clean_correct` and `success` (boolean); None when either is not known or when no
-    sample was right when clean.
-    """
-    if reason := lacking(records, "clean_correct"):
-        return unmeasured(reason, FRACTION)
-    attackable = records[records["clean_correct"].astype("bool")]
-    if reason := lacking(attackable, "success"):
-        return unmeasured(reason, FRACTION, len(attackable))
-    if attackable.empty:
-        return unmeasured("no sample was right when clean", FRACTION)
-    return wilson(int(attackable["success"].sum()), len(attackable), note)
+def _rates_8bit(condition: str, records: pd.DataFrame, note: str) -> Iterator[Row]:
+    """Yield the rates after rounding; nothing where that was not recorded, as in older runs."""
+    if records["correct_8bit"].notna().any():
+        rounded = records.drop(columns=list(_8BIT.values())).rename(columns=_8BIT)
+        yield from _rates(condition, rounded, note, "_8bit")
 
 
-def _rows(condition: str, records: pd.DataFrame, note: str = "") -> Iterator[Row]:
-    yield Row(condition, None, "robust_accuracy", robust_accuracy(records, note))
-    yield Row(condition, None, "attack_success_rate", attack_success_rate(records, note))
-
-
-def _threats(attacks: Sequence[str]) -> dict[str, list[str]]:
-    """Group attacks that share norm and eps, by the name of their worst case."""
-    groups: dict[str, list[str]] = {}
-    for attack in attacks:
-        _, params = parse(attack)
-        if {"norm", "eps"} <= params.keys():
-            groups.setdefault(f"worst(norm={params['norm']},eps={params['eps']})", []).append(attack)
-    return groups
-
-
-def _worst_case(records: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Fold several attacks into one row a sample, for the samples that all of them have; also counts all samples."""
-    by_sample = records.groupby("sample_id", observed=True)
-    attacks = records["condition"].nunique()
-    cases = pd.DataFrame(
-        {
-            "correct": by_sample["correct"].all(),
-            "clean_correct": by_sample["clean_correct"].all(skipna=False),
-            "success": by_sample["success"].any(skipna=False),
-        }
-    )
-    return cases[by_sample.size() == attacks], len(cases)
+def _about(attack: str) -> str:
+    """Say what is peculiar about the rates of a targeted attack, and of one that saw another model."""
+    params = parse(attack)[1]
+    targeted = "robust against any misclassification, fooled by the target alone" if "targeted" in params else ""
+    return join_notes(targeted, f"made on {params['surrogate']}" if "surrogate" in params else "")

@@ -46,6 +46,14 @@ _OPTIONAL = {
     "confidence": "float32",
     "correct_1000way": "boolean",
     "correct_restricted": "boolean",
+    "target": "Int16",
+    "linf": "float32",
+    "l2": "float32",
+    "l1": "float32",
+    "queries": "Int32",
+    "backward": "Int32",
+    "correct_8bit": "boolean",
+    "success_8bit": "boolean",
 }
 COLUMNS = {
     "model": "str",
@@ -70,9 +78,10 @@ def fold(
 
     records: columns `model, suite, dataset, condition, severity` (1-5 or NA), `sample_id, correct` and, NA where they
     do not apply, `correct5, clean_correct, success`; besides `label, pred, texture, confidence, correct_1000way,
-    correct_restricted`, of which each that is missing, as in older runs, counts as NA in all rows. `correct` is NA
-    where there is no right answer, and only where `label` is recorded as NA too. Further columns are ignored; the order
-    of rows does not matter. seed, resamples: of the bootstrap. notes: suite → text that its scores' notes end with.
+    correct_restricted, target, linf, l2, l1, queries, backward, correct_8bit, success_8bit`, of which each that is
+    missing, as in older runs, counts as NA in all rows. `correct` is NA where there is no right answer, and only where
+    `label` is recorded as NA too. Further columns are ignored; the order of rows does not matter. seed, resamples: of
+    the bootstrap. notes: suite → text that its scores' notes end with.
 
     Returns the columns `COLUMNS`; `value`, `low` and `high` are NA where `note` says why. Raises ValueError for missing
     columns, impossible severities or confidences, answers that are missing, and when a sample was recorded twice.
