@@ -28,7 +28,7 @@ if __package__:  # installed below one root name
     from . import datasets, pit, reports  # type: ignore
     from .robustness import computing, engine, forecast, header, metrics, models, plan, progress, store  # type: ignore
     from .robustness.acceleration import REDUCED  # type: ignore
-    from .robustness.attacks import ATTACKS, defaults  # type: ignore
+    from .robustness.attacks import ATTACKS, GRADIENT_FREE, defaults  # type: ignore
     from .robustness.classifier import Classifier  # type: ignore
     from .robustness.corruptions import CORRUPTIONS  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
@@ -42,7 +42,7 @@ else:
     import reports
     from robustness import computing, engine, forecast, header, metrics, models, plan, progress, store
     from robustness.acceleration import REDUCED
-    from robustness.attacks import ATTACKS, defaults
+    from robustness.attacks import ATTACKS, GRADIENT_FREE, defaults
     from robustness.classifier import Classifier
     from robustness.corruptions import CORRUPTIONS
     from robustness.errors import RunError, UsageError
@@ -218,12 +218,17 @@ def check(options: Options) -> None:
 
 def check_gradients(found: Sequence[models.Model], groups: Sequence[plan.Group]) -> None:
     """Raise UsageError when a model without gradients is to be attacked."""
-    attacks = [condition.name for group in groups for condition in group.conditions if condition.kind == "attack"]
+    attacks = [
+        condition.name
+        for group in groups
+        for condition in group.conditions
+        if condition.kind == "attack" and condition.name not in GRADIENT_FREE
+    ]
     blind = [model.provenance.spec for model in found if not model.differentiable]
     if attacks and blind:
         raise UsageError(
             f"{', '.join(dict.fromkeys(attacks))} needs gradients, and {', '.join(blind)} gives none; "
-            "attack the network it was made from, or leave attacks out"
+            f"attack the network it was made from, or with one that needs none: {', '.join(sorted(GRADIENT_FREE))}"
         )
 
 

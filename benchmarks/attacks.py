@@ -260,7 +260,8 @@ def main() -> None:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     print(
         f"Attacks, seconds: median [lowest–highest] of {options.rounds} rounds. {datetime.now(UTC):%Y-%m-%d}, "
-        f"{machine}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch {torch.__version__}.\n"
+        f"{machine}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
+        f"torch {torch.__version__}.\n"
     )
     print("| model | attack | whose | seconds | / bare cost | / ours | robust |\n|---|---|---|---|---|---|---|")
     warnings.simplefilter("ignore")  # the peers'

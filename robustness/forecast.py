@@ -1,5 +1,6 @@
 """What a run will do and about how long it will take, before it does it."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -7,10 +8,13 @@ from typing import Any
 
 import torch
 
+from .attacks import MOST_TARGETS, attack_condition, defaults
 from .condition import Condition
 from .evaluation import Settings, Subject
 from .plan import Found, Group
 
+AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
+TRIES_TARGETS = ("apgd-t", "fab-t")  # one after the other
 BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
 
 
@@ -50,8 +54,16 @@ def passes_of(condition: Condition) -> int:
     """Count the forward passes that one image costs at most; a backward pass counts as two."""
     if condition.kind != "attack":
         return 1
-    params = dict(condition.params)
-    return int(params.get("steps", 1)) * int(params.get("restarts", 1)) * (1 + BACKWARD) + 1
+    given = {**defaults(condition.name), **dict(condition.params)}
+    if condition.name == "autoattack":
+        return sum(passes_of(attack_condition(part)) for part in AUTOATTACK)
+    if unguided := [int(given[name]) for name in ("queries", "draws") if name in given]:
+        return unguided[0] + 1
+    if "angles" in given:  # each turn of the picture with each shift, across and down
+        return int(given["angles"]) * int(given["shifts"]) ** 2 + 1
+    factors = [int(given.get(name, 1)) for name in ("steps", "restarts", "binary_search_steps", "classes")]
+    tried = MOST_TARGETS if condition.name in TRIES_TARGETS else 1
+    return math.prod(factors) * tried * (1 + BACKWARD) + 1
 
 
 def seconds_per_image(subject: Subject, settings: Settings, size: int = 224) -> float:

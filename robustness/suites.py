@@ -14,7 +14,8 @@ JPEG_QUALITY = 85  # of the published files: make_imagenet_c.py and make_imagene
 View = Literal["model", "resize-256", "stored-224", "objectnet"]
 # Suites of attacks: which, and at which radii unless others are given.
 ATTACK_SUITES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "adversarial": (("fgsm", "pgd"), ("1/255", "4/255"))
+    "adversarial": (("fgsm", "pgd"), ("1/255", "4/255")),
+    "autoattack": (("autoattack",), ("4/255",)),
 }
 
 
@@ -252,5 +253,15 @@ SUITES.add(
         "model",
         "FGSM and PGD-40 within 1/255 and 4/255 (L-infinity)",
         "Goodfellow et al. 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083",
+    ),
+)
+SUITES.add(
+    "autoattack",
+    Suite(
+        "imagenet",
+        attacks_at_all_radii("autoattack"),
+        "model",
+        "AutoAttack, standard version, within 4/255 (L-infinity)",
+        "Croce and Hein 2020, arXiv:2003.01690",
     ),
 )
