@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -184,7 +184,10 @@ def prepare(options: Options, command: str) -> Job:
     }
     paths = {collection.name: collection.path for collection in data.values()}
     environment = header.environment(settings, workers, options.compile, paths)
-    sizes = odd_sizes(data, found)
+    counts = {
+        name: {part: labels.total() for part, labels in by_part.items()} for name, (by_part, _) in inspected.items()
+    }
+    sizes = datasets.size_notes(data, counts)
     remarks = [*absent, *sizes.values()]
     everybody = header.Models(resolved, tuple(surrogates.values()))
     run_header = header.header(command, everybody, described, groups, found, options, environment, remarks)
@@ -232,64 +235,28 @@ def check_gradients(found: Sequence[models.Model], groups: Sequence[plan.Group])
         )
 
 
-Place = str | Path
-
-
 def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, datasets.Collection], list[str]]:
     """Open the data sets of the suites, by the names that groups use; say which suites are left out for want of one.
 
     A suite asked for by name must have its data, of `all` run those that have it. ImageNet comes along where it is
-    found, for clean accuracy. Raises DataError.
+    found, for clean accuracy. --data is for the suites asked for, and with `all` for those of ImageNet. Raises
+    DataError.
     """
-    data: dict[str, datasets.Collection] = {}
-    absent = []
-    for suite in dict.fromkeys((*asked, plan.CLEAN_SUITE)):
-        name, place = source_of(suite, asked, options)
-        if name in data:
-            continue
-        if place is not None:
-            collection = datasets.open_dataset(name, place) if place != "" else datasets.whole(datasets.open_sample())
-            data[name] = collection.limited(options.limit) if options.limit else collection
-        elif "all" in options.suite:
-            absent.append(f"{suite} is left out: its data was not found.")
-        elif suite in asked or not asked:
-            where = f"not found in {options.data_root}" if options.data_root else "needed"
-            raise datasets.DataError(
-                f"{name} is {where}; give --data PATH or --data-root DIR, or try --sample; "
-                f"`python -m datasets download {name} --data-root DIR` fetches it, or tells how"
-            )
-    return data, absent
-
-
-def source_of(suite_name: str, asked: Sequence[str], options: Options) -> tuple[str, Place | None]:
-    """Say which data set serves a suite, and where it lies: "" for the bundled photographs, None for nowhere.
-
-    --data is for the suites asked for, and with `all` for those of ImageNet; what comes along is found in --data-root.
-    Published images of a suite's conditions go before making them.
-    """
-    suite = SUITES[suite_name]
-    if options.sample:
-        return suite.dataset, "" if suite.dataset == plan.CLEAN_SUITE else None
-    given = options.data if suite_name in asked or not asked else None
-    if given and not ("all" in options.suite and suite.dataset != plan.CLEAN_SUITE):
-        return (suite.stored if suite.stored and datasets.holds(suite.stored, given) else suite.dataset), given
-    for name in filter(None, (suite.stored, suite.dataset)):
-        if options.data_root and (place := datasets.find(name, options.data_root)):
-            return name, place
-    return suite.dataset, None
-
-
-def odd_sizes(data: Mapping[str, datasets.Collection], found: Mapping[str, plan.Found]) -> dict[str, str]:
-    """Say of which data sets there are other numbers of images than published; a limited run says so itself."""
-    notes = {}
-    for name, collection in data.items():
-        official = datasets.ADAPTERS[name].images
-        counts = {part: labels.total() for part, labels in found[name].counts.items()}
-        odd = [part for part, count in counts.items() if official.get(part) not in (count, None)]
-        if odd and collection.limit is None and collection.name == name:
-            there, should = sum(counts.values()), sum(official.get(part) or 0 for part in counts)
-            notes[name] = f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
-    return notes
+    everything = "all" in options.suite
+    needs = [
+        datasets.Need(
+            name,
+            suite.dataset,
+            suite.stored,
+            given=(name in asked or not asked) and not (everything and suite.dataset != plan.CLEAN_SUITE),
+            required=(name in asked or not asked) and not everything,
+        )
+        for name, suite in ((name, SUITES[name]) for name in dict.fromkeys((*asked, plan.CLEAN_SUITE)))
+    ]
+    where = datasets.Whereabouts(options.data, options.data_root, options.sample)
+    data, without = datasets.find_all(needs, where)
+    limited = {name: found.limited(options.limit) if options.limit else found for name, found in data.items()}
+    return limited, [f"{name} is left out: its data was not found." for name in without if everything]
 
 
 def views_and_subjects(job: Job, groups: Sequence[plan.Group]) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:

@@ -4,6 +4,7 @@ from .adapters import ADAPTERS, Adapter
 from .dataset import NO_CLASS, Collection, Dataset, Fingerprint, Sample, Source, whole
 from .decode import DecodeError, decode
 from .errors import DataError
+from .finding import Need, Whereabouts, find_all, size_notes
 from .labels import SPACES, WNIDS, LabelSpace, index_of_wnid
 from .loader import Batch, Failure, chunks, load
 from .registry import find, holds, open_dataset
@@ -28,16 +29,20 @@ __all__ = [
     "Fingerprint",
     "FolderSource",
     "LabelSpace",
+    "Need",
     "Sample",
     "Source",
     "View",
+    "Whereabouts",
     "chunks",
     "decode",
     "find",
+    "find_all",
     "holds",
     "index_of_wnid",
     "load",
     "open_dataset",
     "open_sample",
+    "size_notes",
     "whole",
 ]

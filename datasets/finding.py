@@ -1,0 +1,91 @@
+"""Which data sets a run has, and where: what was given, what lies below the data root, the bundled photographs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .adapters import ADAPTERS
+from .dataset import Collection, whole
+from .errors import DataError
+from .registry import find, holds, open_dataset
+from .sample import open_sample
+
+SAMPLED = "imagenet"  # what the bundled photographs are a sample of
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a suite needs.
+
+    suite: its name, for messages. dataset: the data set. stored: one that holds its images ready made, which goes
+    before it; "" for none. given: whether the place that was given is meant for it. required: whether it is an error to
+    have nothing, rather than a reason to leave the suite out.
+    """
+
+    suite: str
+    dataset: str
+    stored: str
+    given: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where to look: the place given for the suites, the folder of all data sets, or the bundled photographs."""
+
+    given: str | None
+    root: Path | None
+    sample: bool
+
+
+def find_all(needs: Iterable[Need], where: Whereabouts) -> tuple[dict[str, Collection], list[str]]:
+    """Open the data sets of all needs, by name; also return the suites for which there are none.
+
+    Raises DataError for a data set that is required and not there, and for one that is unusable.
+    """
+    found: dict[str, Collection] = {}
+    without = []
+    for need in needs:
+        name, place = _source(need, where)
+        if name in found:
+            continue
+        if place is not None:
+            found[name] = open_dataset(name, place)
+        elif where.sample and name == SAMPLED:
+            found[name] = whole(open_sample())
+        elif need.required:
+            lacks = f"not found in {where.root}" if where.root else "needed"
+            raise DataError(
+                f"{name} is {lacks}; give --data PATH or --data-root DIR, or try --sample; "
+                f"`python -m datasets download {name} --data-root DIR` fetches it, or tells how"
+            )
+        else:
+            without.append(need.suite)
+    return found, without
+
+
+def _source(need: Need, where: Whereabouts) -> tuple[str, str | Path | None]:
+    """Choose the data set that serves a need, and where it lies; None for nowhere on disk."""
+    if where.sample:
+        return need.dataset, None
+    if where.given and need.given:
+        return (need.stored if need.stored and holds(need.stored, where.given) else need.dataset), where.given
+    for name in filter(None, (need.stored, need.dataset)):
+        if where.root and (place := find(name, where.root)):
+            return name, place
+    return need.dataset, None
+
+
+def size_notes(data: Mapping[str, Collection], counts: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
+    """Say of which data sets there are other numbers of images than published; a limited run says so itself.
+
+    counts: images by data set and part.
+    """
+    notes = {}
+    for name, collection in data.items():
+        official = ADAPTERS[name].images
+        odd = [part for part, count in counts[name].items() if official.get(part) not in (count, None)]
+        if odd and collection.limit is None and collection.name == name:
+            there, should = sum(counts[name].values()), sum(official.get(part) or 0 for part in counts[name])
+            notes[name] = f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
+    return notes
