@@ -31,7 +31,10 @@ def attack(name: str, classifier: Linear, images: Tensor, labels: Tensor, seed: 
     return build(attack_condition(name, **params))(Victim(classifier), images, Goal(labels), generators)  # type: ignore[arg-type]
 
 
-QUICK: dict[str, dict[str, object]] = {"spatial": {"angles": 3, "shifts": 3}}  # parameters that save time
+QUICK: dict[str, dict[str, object]] = {  # parameters that save time
+    "spatial": {"angles": 3, "shifts": 3},
+    "cw": {"steps": 30, "binary_search_steps": 4},
+}
 
 
 def settings(name: str, **wanted: object) -> dict[str, object]:
