@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cells import plain
-from .limits import limits, warnings
+from .limits import audit, limits, warnings
 from .results import Results
 from .table import Table, accuracy_table, attack_table, severity_tables, summary, unmeasured_table
 from .verdict import verdict
@@ -39,6 +39,7 @@ def document(results: Results) -> Document:
         Section("Accuracy", tables=_filled(accuracy_table(results))),
         Section("Corruptions", tables=tuple(severity_tables(results).values())),
         Section("Attacks", tables=_filled(attack_table(results))),
+        Section("Audit of the attacks", items=audit(results)),
         Section("Not measured", tables=_filled(unmeasured_table(results))),
         Section("Data and protocol", tables=_data_tables(results.header["identity"])),
         Section("Provenance", tables=_provenance_tables(results.header)),

@@ -26,8 +26,17 @@ def _warnings(results: Results) -> Iterator[str]:
     done, expected = header.get("records_done"), header.get("records_expected")
     if done is not None and expected is not None and done < expected:
         yield f"The run is not complete: {done} of {expected} records are done."
+    if findings := header.get("findings"):
+        names = dict.fromkeys(f"{finding['name']} ({finding['model']})" for finding in findings)
+        yield f"The audit of the attacks found: {', '.join(names)}. What that means stands below, or in run.json."
     if failures := header.get("failures"):
         yield f"{failures} samples could not be read and are missing from the figures; failures.csv lists them."
+
+
+def audit(results: Results) -> tuple[str, ...]:
+    """What an audit of the attacks found: what was seen, what it means and what to do; errors first."""
+    findings = sorted(results.header.get("findings") or (), key=lambda finding: finding["severity"] != "error")
+    return tuple(f"{finding['severity'].capitalize()}, {finding['model']}: {finding['text']}." for finding in findings)
 
 
 def limits(results: Results) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Pivots scores into the tables that people read; cells are plain text, each format adds its own markup."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .cells import NOT_MEASURED, bare, figure, number
@@ -18,6 +18,7 @@ METRIC_NAMES = {
     "mean_error": "mean error",
     "robust_accuracy": "robust accuracy",
     "attack_success_rate": "attack success rate",
+    "median_distance": "median smallest distance",
     "top1_1000way": "top-1 among all 1000 classes",
     "top1_restricted": "top-1 among its classes alone",
     "accuracy_drop": "drop from imagenet's images of the same classes",
@@ -42,7 +43,11 @@ CORE = {
 }
 OVERALL = "all"  # the condition of figures over all corruptions
 AGGREGATES = {"mean_error": "mean_error", "ce": "mce", "relative_ce": "relative_mce"}  # of one corruption → of all
-_DETAILS = ("error", "top5", "ce", "relative_ce", "rms_calibration_error_reference")
+_DETAILS = (
+    *("error", "top5", "ce", "relative_ce", "rms_calibration_error_reference"),
+    *("robust_accuracy_8bit", "attack_success_rate_8bit", "forward_passes", "backward_passes"),
+)
+_RECENT = ("robust in 8 bits", "forward passes", "backward passes")  # columns that older runs have no figures for
 _SCORINGS = ("top1_1000way", "top1_restricted")  # of which one is what the benchmark's own top-1 is
 
 Subject = tuple[str, str, str, str]  # suite, data set, condition, metric
@@ -117,25 +122,34 @@ def severity_table(results: Results, model: str, suite: str, dataset: str) -> Ta
 
 
 def attack_table(results: Results) -> Table:
-    """One row per model and attack: clean and robust accuracy, success rate, and the number of images."""
+    """One row per model and attack: clean and robust accuracy, success rate, what it cost, and the number of images."""
     rows = _without_severity(results)
-    cells = tuple(
-        (
-            *(key[place] for place in (0, 2, 3)),
-            _clean_accuracy(row, rows.get((*key[:4], "attack_success_rate"))),
-            figure(row),
-            figure(rows.get((*key[:4], "attack_success_rate"))),
-            str(row.n),
-        )
-        for key, row in rows.items()
-        if row.metric == "robust_accuracy"
-    )
-    columns = ("model", "data set", "attack", "clean accuracy", "robust accuracy", "attack success rate", "n")
+    keys = [key for key, row in rows.items() if row.metric == "robust_accuracy"]
+
+    def each(metric: str, write: Callable[[Measurement | None], str] = figure) -> tuple[str, ...]:
+        return tuple(write(rows.get((*key[:4], metric))) for key in keys)
+
+    columns = {
+        "model": tuple(key[0] for key in keys),
+        "data set": tuple(key[2] for key in keys),
+        "attack": tuple(key[3] for key in keys),
+        "clean accuracy": tuple(
+            _clean_accuracy(rows[key], rows.get((*key[:4], "attack_success_rate"))) for key in keys
+        ),
+        "robust accuracy": each("robust_accuracy"),
+        "attack success rate": each("attack_success_rate"),
+        "robust in 8 bits": each("robust_accuracy_8bit"),
+        "forward passes": each("forward_passes", _alone),
+        "backward passes": each("backward_passes", _alone),
+        "n": tuple(str(rows[key].n) for key in keys),
+    }
+    kept = {name: cells for name, cells in columns.items() if name not in _RECENT or set(cells) - {NOT_MEASURED}}
     caption = (
-        "Robust: right when clean and under attack, of all n images. Success: fooled, of those right when clean. "
-        "95 % intervals in brackets."
+        "Robust: right when clean and under attack, of all n images. Success: fooled, of those right when clean. In 8 "
+        "bits: rounded to 256 levels within the radius. Passes: of the attack, mean over the images attacked. 95 % "
+        "intervals in brackets."
     )
-    return Table(caption, columns, cells, text_columns=3)
+    return Table(caption, tuple(kept), tuple(zip(*kept.values(), strict=True)), text_columns=3)
 
 
 def unmeasured_table(results: Results) -> Table:
@@ -192,6 +206,11 @@ def _label(subject: Subject) -> str:
     if condition == "clean" and metric == "top1" and dataset != suite:
         where = f"{suite}'s classes of {dataset}"
     return f"{METRIC_NAMES.get(metric, metric)}, {where}"
+
+
+def _alone(measured: Measurement | None) -> str:
+    """Write a value without unit and interval."""
+    return NOT_MEASURED if measured is None or measured.value is None else f"{measured.value:.1f}"
 
 
 def _clean_accuracy(robust: Measurement, success: Measurement | None) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from reports import FORMATS, ReportError, Results, check_formats, text, write
 from reports.cells import NOT_MEASURED, figure, number, plain
+from reports.document import document
 from reports.heat import SCALE, contrast, ink, shade
 from reports.limits import limits, warnings
 from reports.markdown import escape, fence
@@ -230,6 +231,29 @@ def test_attack_table_tells_clean_accuracy_from_the_two_counts() -> None:
     assert table.rows == (
         ("a", "imagenet", PGD, "90.0 % (18 of 20)", "15.0 % [5.0, 25.0]", "83.3 % [73.3, 93.3]", "20"),
     )
+
+
+def test_attack_table_has_a_column_for_what_was_recorded() -> None:
+    rows = [
+        score("adversarial", PGD, "robust_accuracy", 0.2),
+        score("adversarial", PGD, "robust_accuracy_8bit", 0.3),
+        score("adversarial", PGD, "forward_passes", 0.5),
+    ]
+    table = attack_table(Results(header("a"), pd.DataFrame(rows)))
+    assert table.columns[-3:] == ("robust in 8 bits", "forward passes", "n")
+    assert table.rows[0][-3:-1] == ("30.0 % [20.0, 40.0]", "0.5")
+
+
+def test_an_audit_stands_on_top_by_name_and_below_in_full() -> None:
+    findings = [
+        {"name": "saturated", "model": "a", "text": "a hint | of doubt", "severity": "warning"},
+        {"name": "stochastic", "model": "a", "text": "two passes differ", "severity": "error"},
+    ]
+    found = Results(header("a") | {"findings": findings}, results("a").scores)
+    assert any("saturated (a), stochastic (a)" in warning for warning in document(found).warnings)
+    (section,) = [section for section in document(found).sections if section.title == "Audit of the attacks"]
+    assert section.items == ("Error, a: two passes differ.", "Warning, a: a hint | of doubt.")
+    assert not [section for section in document(results("a")).sections if section.title == "Audit of the attacks"]
 
 
 def test_other_tables() -> None:
