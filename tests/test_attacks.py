@@ -33,6 +33,7 @@ def attack(name: str, classifier: Linear, images: Tensor, labels: Tensor, seed: 
 
 QUICK: dict[str, dict[str, object]] = {  # parameters that save time
     "spatial": {"angles": 3, "shifts": 3},
+    "square": {"queries": 200},
     "cw": {"steps": 30, "binary_search_steps": 4},
 }
 
@@ -48,7 +49,7 @@ def settings(name: str, **wanted: object) -> dict[str, object]:
 def test_contract(name: str, norm: str, linear: Linear) -> None:
     images, labels = images_and_labels(linear)
     kept = images.clone(), labels.clone()
-    params = settings(name, norm=norm, eps="0.02")
+    params = settings(name, norm=norm, eps="0.03")
     try:
         found = attack(name, linear, images, labels, **params)
     except UsageError as refusal:
@@ -61,7 +62,7 @@ def test_contract(name: str, norm: str, linear: Linear) -> None:
     assert found.images.min() >= 0
     assert found.images.max() <= 1
     if "eps" in params:
-        assert NORMS[norm].distance(found.images - images).max() <= 0.02 + 1e-6
+        assert NORMS[norm].distance(found.images - images).max() <= 0.03 + 1e-6
     assert found.forward.shape == (len(images),)
     assert (found.forward >= 1).all()
     again = attack(name, linear, images, labels, **params)
