@@ -1,7 +1,6 @@
 """Contracts that every attack keeps, and the attacks' own papers in closed form."""
 
 import inspect
-import warnings
 
 import pytest
 import torch
@@ -143,19 +142,6 @@ def test_the_gradient_is_of_each_image_alone(linear: Linear) -> None:
     assert torch.allclose(losses, F.cross_entropy(linear(images), labels, reduction="none"))
     probabilities = logits.softmax(1) - F.one_hot(labels, 10)
     assert torch.allclose(gradient.flatten(1), probabilities @ linear.weight, atol=1e-5)
-
-
-@pytest.mark.parametrize("eps", [0.5, 1.0, 4.0])
-def test_fgsm_leaves_the_same_survivors_as_foolbox(bundled: Model, photographs: datasets.Batch, eps: float) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import foolbox
-    images, labels = photographs.views[0].float() / 255, photographs.labels
-    module = bundled.classifier.module  # type: ignore[attr-defined]
-    theirs = foolbox.PyTorchModel(module, bounds=(0, 1), preprocessing={"mean": 0.5, "std": 0.5}, device="cpu")
-    _, _, fooled = foolbox.attacks.LinfFastGradientAttack()(theirs, images, labels, epsilons=eps / 255)
-    ours = attack("fgsm", bundled.classifier, images, labels, eps=f"{eps}/255")  # type: ignore[arg-type]
-    assert torch.equal(bundled.classifier(ours.images).argmax(1) != labels, fooled)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def spatial(
 
 def grid(angle: float, shift: float, angles: int, shifts: int) -> list[Motion]:
     """List all motions, the largest first: by the sum of their three parts, each in units of its maximum."""
-    turns, ways = (torch.linspace(-1, 1, count).tolist() if count > 1 else [0.0] for count in (angles, shifts))
+    turns, ways = (
+        torch.linspace(-1, 1, count, dtype=torch.float64).tolist() if count > 1 else [0.0] for count in (angles, shifts)
+    )
     largest_first = sorted(product(turns, ways, ways), key=lambda parts: -sum(map(abs, parts)))
     return [(angle * turn, shift * right, shift * down) for turn, right, down in largest_first]
 
@@ -64,7 +66,7 @@ def move(images: Tensor, motion: Motion) -> Tensor:
     cosine, sine = cos(radians(degrees)), sin(radians(degrees))
     # from a place in the result to its source, both in units of half the width and half the height
     back = torch.tensor([[cosine, -sine * height / width], [sine * width / height, cosine]])
-    offset = back @ torch.tensor([[-2 * right], [-2 * down]])
+    offset = back @ torch.tensor([[-2.0 * right], [-2.0 * down]])
     where = F.affine_grid(torch.cat([back, offset], 1)[None], [1, 1, height, width], align_corners=False)
     places = where.to(images).expand(len(images), -1, -1, -1)
     return F.grid_sample(images, places, mode="bilinear", padding_mode="zeros", align_corners=False).clamp_(0, 1)
