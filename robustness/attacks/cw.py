@@ -2,7 +2,7 @@
 
 Minimises |x' - x|^2 + c max(-margin(x'), 0) over w with x' = (tanh(w) + 1) / 2, by Adam, for nine values of c that a
 binary search finds for each image. It is dear: up to 9,000 forward and backward passes an image with the defaults, of
-which giving up early saves most as a rule, and still far more than the 100 of `fmn`.
+which giving up early saves a part; `fmn` takes 100.
 """
 
 from collections.abc import Sequence
