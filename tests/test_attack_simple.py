@@ -10,7 +10,17 @@ from torch import Tensor, nn
 
 import datasets
 from robustness.attacked import Assault, attacked
-from robustness.attacks import GRADIENT_FREE, Goal, Perturbed, Victim, as_pixels, attack_condition, build, defaults
+from robustness.attacks import (
+    GRADIENT_FREE,
+    Goal,
+    Perturbed,
+    Victim,
+    as_pixels,
+    attack_condition,
+    build,
+    canonical,
+    defaults,
+)
 from robustness.attacks.spatial import grid, move
 from robustness.errors import UsageError
 from robustness.models import Model
@@ -132,6 +142,28 @@ def test_pgd_in_l1_fools_more_than_single_values_or_all_values_would(whole: Whol
     some: Pictures = tuple(part[10:] for part in pictures)  # type: ignore[assignment]
     robust = ours(whole, some, "pgd", norm="l1", eps="20", steps=10)
     assert robust.sum() <= 3
+
+
+@pytest.mark.parametrize("name", ["fgsm", "mifgsm", "pgd"])
+@pytest.mark.parametrize(("norm", "eps"), [("linf", "0.1"), ("l2", "1"), ("l1", "12")])
+def test_every_image_may_be_let_go(name: str, norm: str, eps: str, linear: Linear) -> None:
+    images, labels = pixels(linear, 6)
+    found = attack(linear, name, images, Goal(labels), norm=norm, eps=eps)
+    assert (linear(found.images).argmax(1) != labels).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "norm", "written"),
+    [("255", "l1", "255"), ("24/2", "l1", "12"), ("0.50", "l2", "0.5"), ("1/255", "linf", "1/255")],
+)
+def test_radii_are_written_in_one_way(text: str, norm: str, written: str) -> None:
+    assert canonical(text, norm) == written
+
+
+@pytest.mark.parametrize(("text", "norm"), [("150529", "l1"), ("0", "l1"), ("-3", "l1"), ("389", "l2"), ("12", "linf")])
+def test_radii_that_no_two_images_are_apart(text: str, norm: str) -> None:
+    with pytest.raises(UsageError, match=f"is no length for norm {norm}"):
+        canonical(text, norm)
 
 
 @pytest.mark.parametrize("name", ["fgsm", "mifgsm", "pgd", "patch", "noise", "spatial"])

@@ -36,14 +36,14 @@ def ascend(victim: Victim, start: Tensor, goal: Goal, loss: Loss, steps: int, mo
     found, passes = start.clone(), torch.zeros_like(goal.labels)
     rows, iterate = torch.arange(len(start), device=start.device), start
     for step in range(steps):
-        if not len(rows):
-            break
         logits, _, gradient = victim.gradient(iterate, loss, goal[rows])
         passes[rows] += 1
         reached = goal[rows].reached(logits)
         if bool(reached.any()):
             found[rows[reached]] = iterate[reached]
             rows, iterate, gradient = rows[~reached], iterate[~reached], gradient[~reached]
+        if not len(rows):
+            break
         iterate = move(step, rows, iterate, gradient)
     found[rows] = iterate
     return Ascent(found, passes, rows)
