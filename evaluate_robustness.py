@@ -26,13 +26,27 @@ from yaml import YAMLError
 
 if __package__:  # installed below one root name
     from . import datasets, pit, reports  # type: ignore
-    from .robustness import computing, engine, forecast, header, metrics, models, plan, progress, store  # type: ignore
+    from .robustness import (  # type: ignore
+        attack_audit,
+        audit,
+        computing,
+        engine,
+        forecast,
+        header,
+        metrics,
+        models,
+        plan,
+        probes,
+        progress,
+        store,
+    )
     from .robustness.acceleration import REDUCED  # type: ignore
     from .robustness.attacks import ATTACKS, GRADIENT_FREE, defaults  # type: ignore
+    from .robustness.checkpoints import weights_hash  # type: ignore
     from .robustness.classifier import Classifier  # type: ignore
     from .robustness.corruptions import CORRUPTIONS  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
-    from .robustness.evaluation import Settings, Subject  # type: ignore
+    from .robustness.evaluation import Settings, Subject, as_float  # type: ignore
     from .robustness.options import Options  # type: ignore
     from .robustness.scoring import Scoring  # type: ignore
     from .robustness.suites import SUITES  # type: ignore
@@ -40,13 +54,27 @@ else:
     import datasets
     import pit
     import reports
-    from robustness import computing, engine, forecast, header, metrics, models, plan, progress, store
+    from robustness import (
+        attack_audit,
+        audit,
+        computing,
+        engine,
+        forecast,
+        header,
+        metrics,
+        models,
+        plan,
+        probes,
+        progress,
+        store,
+    )
     from robustness.acceleration import REDUCED
     from robustness.attacks import ATTACKS, GRADIENT_FREE, defaults
+    from robustness.checkpoints import weights_hash
     from robustness.classifier import Classifier
     from robustness.corruptions import CORRUPTIONS
     from robustness.errors import RunError, UsageError
-    from robustness.evaluation import Settings, Subject
+    from robustness.evaluation import Settings, Subject, as_float
     from robustness.options import Options
     from robustness.scoring import Scoring
     from robustness.suites import SUITES
@@ -295,6 +323,7 @@ def execute(job: Job) -> store.Store:
     if run.header["end"] and not pending:
         say(f"{run.folder} is complete: nothing to do")
         return run
+    before = weights_of(job)
     with progress.progress(job.header["records_expected"], run.records().num_rows) as advance:
         for name, part, groups, chunks in pending:
             dataset = job.data[name].open(part)
@@ -302,8 +331,39 @@ def execute(job: Job) -> store.Store:
             how = {"chunk_size": engine.CHUNK_SIZE, "wanted": chunks, "workers": job.workers}
             batches = datasets.load(dataset, views, decoder=job.options.decode, **how)
             engine.run(batches, dataset.name, part, groups, subjects, run, job.settings, advance, job.surrogates)
-    run.finish(header.now())
+    run.finish(header.now(), [asdict(finding) for finding in audit_attacks(job, run, before)])
     return run
+
+
+def weights_of(job: Job) -> dict[str, str]:
+    """Hash the weights as they are now, of the models that are attacked and are torch modules."""
+    modules = {m.provenance.name: getattr(m.classifier, "module", None) for m in job.models if attacks_of(job)}
+    return {name: weights_hash(module) for name, module in modules.items() if module is not None}
+
+
+def attacks_of(job: Job) -> list[plan.Group]:
+    """List the groups that are attacked."""
+    return [group for group in job.groups if any(condition.kind == "attack" for condition in group.conditions)]
+
+
+def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[audit.Finding]:
+    """Look for what speaks against the attacks' results: in the records, and by probing the models with a few images.
+
+    weights: hashes from before the run.
+    """
+    if not attacks_of(job):
+        return []
+    group = attacks_of(job)[0]
+    findings = audit.audit_records(run.records().to_pandas())
+    views, subjects = views_and_subjects(job, [group])
+    (batch, *_) = datasets.load(job.data[group.dataset].open(group.part).limited(attack_audit.PROBED), views)
+    for subject, model in zip(subjects, job.models, strict=True):
+        images = as_float(batch.views[subject.views[group.view]].to(job.settings.device))
+        labels = group.scoring.positions(batch.labels).to(job.settings.device)
+        findings += attack_audit.audit_model(subject.name, model, group, images, labels, job.settings.seed)
+        if subject.name in weights:
+            findings += probes.audit_weights(subject.name, weights[subject.name], weights_of(job)[subject.name])
+    return findings
 
 
 def open_store(job: Job) -> store.Store:

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .errors import RunError, UsageError
 from .records import SCHEMA
 
 SCHEMA_VERSION = 1
-KEPT = ("start", "end", "records_done", "failures")  # what a resumed run knows of its beginning
+KEPT = ("start", "end", "records_done", "failures", "findings")  # what a resumed run knows of its beginning
 HEADER, RECORDS, FAILURES, SUFFIX = "run.json", "records", "failures", ".parquet"
 FAILURE_SCHEMA = pa.schema([("dataset", pa.string()), ("sample_id", pa.string()), ("reason", pa.string())])
 
@@ -72,10 +72,10 @@ class Store:
         """Read all failures."""
         return self._read(FAILURES, FAILURE_SCHEMA)
 
-    def finish(self, end: str) -> None:
-        """Write down that nothing is left to do, and how much was done."""
+    def finish(self, end: str, findings: Sequence[Mapping[str, str]] = ()) -> None:
+        """Write down that nothing is left to do, how much was done, and what an audit found."""
         counts = {"records_done": self.records().num_rows, "failures": self.failures().num_rows}
-        self.header |= {"end": end} | counts
+        self.header |= {"end": end, "findings": list(findings)} | counts
         self._write_header()
 
     def _write_header(self) -> None:

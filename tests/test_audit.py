@@ -189,7 +189,7 @@ def test_pixels_that_are_normalised_twice(bundled: Model, photographs: datasets.
 
 
 def test_an_attack_that_stops_too_early() -> None:
-    network, images = classifier(Net()), pictures()
+    network, images = classifier(Net()), pictures(60)
     labels = network(images).argmax(1)
     short = attack_condition("pgd", eps="40/255", steps=2, step_size="0.5/255")
     (finding,) = audit_steps("m", network, images, labels, short, seed=0)
