@@ -8,14 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from .ascent import Ascent, ascend
+from .ascent import Ascent, ascend, spread
 from .attack import ATTACKS, Perturbed
 from .goal import Goal
 from .losses import cross_entropy
 from .norms import NORMS
 from .victim import Victim
-
-SPREAD = 0.01, 0.0001  # of an L1 step over the values of an image, at the first step and in the end
 
 
 def pgd(
@@ -41,7 +39,7 @@ def pgd(
         start = origin + ball.uniform(origin, eps, [generators[i] for i in rows.tolist()])
 
         def move(number: int, left: Tensor, iterate: Tensor, gradient: Tensor) -> Tensor:
-            return ball.project(ball.ascend(iterate, gradient, step, _spread(number, steps)), origin[left], eps)
+            return ball.project(ball.ascend(iterate, gradient, step, spread(number, steps)), origin[left], eps)
 
         return ascend(victim, ball.project(start, origin, eps), goal[rows], cross_entropy, steps, move)
 
@@ -58,11 +56,6 @@ def pgd(
         passes[rows] += found.passes
         rows = rows[found.unsettled]
     return Perturbed(adversarial, passes + asked, passes)
-
-
-def _spread(number: int, steps: int) -> float:
-    first, last = SPREAD
-    return float(first * (last / first) ** (number / max(steps - 1, 1)))
 
 
 ATTACKS.add("pgd", pgd)
