@@ -3,15 +3,23 @@
 from .results import Measurement
 
 NOT_MEASURED = "–"
-_SCALES = {"fraction": (100.0, " %"), "percent of AlexNet": (1.0, "")}
+# unit → what to multiply by, what to write behind, and how many decimals
+_SCALES = {
+    "fraction": (100.0, " %", 1),
+    "percent of AlexNet": (1.0, "", 1),
+    "passes": (1.0, "", 1),
+    "linf distance of pixels in [0, 1]": (255.0, "/255", 2),
+    "l2 distance of pixels in [0, 1]": (1.0, "", 2),
+    "l1 distance of pixels in [0, 1]": (1.0, "", 1),
+}
 
 
 def number(value: float | None, unit: str) -> str:
-    """Write a value of `unit` with one decimal: .74 as `74.0 %`, and None as a dash."""
+    """Write a value of `unit` as people read it: .74 as `74.0 %`, and None as a dash."""
     if value is None:
         return NOT_MEASURED
-    scale, suffix = _SCALES.get(unit, (1.0, f" {unit}"))
-    return f"{value * scale:.1f}{suffix}"
+    scale, suffix, decimals = _scale(unit)
+    return f"{value * scale:.{decimals}f}{suffix}"
 
 
 def figure(measured: Measurement | None) -> str:
@@ -21,8 +29,12 @@ def figure(measured: Measurement | None) -> str:
     text = number(measured.value, measured.unit)
     if measured.low is None or measured.high is None:
         return text
-    scale, _ = _SCALES.get(measured.unit, (1.0, ""))
-    return f"{text} [{measured.low * scale:.1f}, {measured.high * scale:.1f}]"
+    scale, _, decimals = _scale(measured.unit)
+    return f"{text} [{measured.low * scale:.{decimals}f}, {measured.high * scale:.{decimals}f}]"
+
+
+def _scale(unit: str) -> tuple[float, str, int]:
+    return _SCALES.get(unit, (1.0, f" {unit}", 1))
 
 
 def bare(measured: Measurement | None) -> str:
