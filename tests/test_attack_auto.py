@@ -214,7 +214,7 @@ def test_apgd_is_algorithm_1_whoever_is_in_the_batch(curved: nn.Module, norm: st
         return curved(pixels)
 
     goal = Goal(labels)
-    found = apgd.ascend(Victim(classifier), images, goal, goal, start, cross_entropy, ball, eps, 100)
+    found = apgd.climb(Victim(classifier), images, goal, goal, start, cross_entropy, ball, eps, 100)
     assert 0 < found.reached.sum() < 6
     assert found.backward.min() < 5 < found.backward.max() == 100
     for i in range(6):
@@ -348,7 +348,7 @@ def test_autoattack_finds_what_any_of_its_parts_finds(
     goal, eps = Goal(curved(images).argmax(1)), {"linf": 0.0045, "l2": 0.03}[norm]
     seeds = [torch.randint(autoattack.SEEDS, (4,), generator=own).tolist() for own in draws(40)]
     alone = [
-        part(victim, images, goal, [Generator().manual_seed(own[i]) for own in seeds], norm, eps)
+        part(victim, images, goal, [Generator().manual_seed(own[i]) for own in seeds], norm=norm, eps=eps)
         for i, part in enumerate(parts)
     ]
     found = run("autoattack", victim, images, goal, norm=norm, eps=eps)

@@ -12,12 +12,12 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import UsageError
-from .attack import ATTACKS, Perturbed
+from .attack import ATTACKS
 from .goal import Goal
 from .losses import Loss, cross_entropy, difference_of_logits_ratio
 from .norms import NORMS, Norm
 from .victim import Victim
-from .worst_case import Found, aims, untouched, worst_case
+from .worst_case import Found, aims, perturbing, untouched, worst_case
 
 MOMENTUM = 0.75  # α: the share of the new step, the rest goes on in the direction of the last one
 RHO = 0.75  # a step size is kept where at least this share of steps since the last checkpoint raised the loss
@@ -37,7 +37,7 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(-(-share * steps // 100) for share in shares))
 
 
-class Ascent(NamedTuple):
+class Climbers(NamedTuple):
     """The images that are not at their goal yet, a row each.
 
     where: their positions in the batch. origin: the clean image. iterate, earlier: the last two points. best, slope,
@@ -59,12 +59,12 @@ class Ascent(NamedTuple):
     halved: Tensor
     then: Tensor
 
-    def only(self, kept: Tensor) -> "Ascent":
+    def only(self, kept: Tensor) -> "Climbers":
         """Drop the images that are not to be kept, bool."""
-        return self if bool(kept.all()) else Ascent(*(part[kept] for part in self))
+        return self if bool(kept.all()) else Climbers(*(part[kept] for part in self))
 
 
-def ascend(
+def climb(
     victim: Victim, images: Tensor, goal: Goal, aim: Goal, start: Tensor, loss: Loss, ball: Norm, eps: float, steps: int
 ) -> Found:
     """Run Algorithm 1 once from `start` [B,3,H,W], within the ball of radius eps around the images.
@@ -74,7 +74,7 @@ def ascend(
     """
     found, marks, since = untouched(images), checkpoints(steps), 0
     low, count = torch.full((len(images),), -torch.inf, device=images.device), torch.zeros_like(goal.labels)
-    state = Ascent(
+    state = Climbers(
         *(torch.arange(len(images), device=images.device), images, start, start, start, start, low),
         *(torch.full_like(low, 2 * eps), -low, count, count.bool(), low),
     )
@@ -103,7 +103,7 @@ def ascend(
     return found
 
 
-def _noted(state: Ascent, losses: Tensor, gradient: Tensor) -> Ascent:
+def _noted(state: Climbers, losses: Tensor, gradient: Tensor) -> Climbers:
     """Remember the iterate where its loss is the largest so far, and whether the loss rose."""
     better = losses > state.highest
     return state._replace(
@@ -116,7 +116,7 @@ def _noted(state: Ascent, losses: Tensor, gradient: Tensor) -> Ascent:
     )
 
 
-def _checked(state: Ascent, gradient: Tensor, steps: int) -> tuple[Ascent, Tensor]:
+def _checked(state: Climbers, gradient: Tensor, steps: int) -> tuple[Climbers, Tensor]:
     """At a checkpoint, halve the step size where the loss rose too seldom or not at all, and go back to the best."""
     stuck = ~state.halved & (state.then == state.highest)
     halve = (state.risen < RHO * steps) | stuck
@@ -130,7 +130,7 @@ def _checked(state: Ascent, gradient: Tensor, steps: int) -> tuple[Ascent, Tenso
     return new, _where(halve, state.slope, gradient)
 
 
-def _stepped(state: Ascent, gradient: Tensor, ball: Norm, eps: float, share: float) -> Ascent:
+def _stepped(state: Climbers, gradient: Tensor, ball: Norm, eps: float, share: float) -> Climbers:
     """Take a step along the gradient, and some of the last one again."""
     new = ball.steepest(gradient).mul_(state.size.view(-1, 1, 1, 1)).add_(state.iterate)
     new = ball.project(new, state.origin, eps).sub_(state.iterate).mul_(share).add_(state.iterate)
@@ -169,40 +169,9 @@ def restarted(
         origin = images[where]
         draws = ball.uniform(origin, eps, [generators[i] for i in where.tolist()])
         start = ball.project(origin + draws, origin, eps)
-        return ascend(victim, origin, goal[where], aim[where], start, loss, ball, eps, steps)
+        return climb(victim, origin, goal[where], aim[where], start, loss, ball, eps, steps)
 
     return worst_case(images, [partial(attempt, aim) for aim in aims for _ in range(restarts)])
-
-
-def find_ce(
-    victim: Victim,
-    images: Tensor,
-    goal: Goal,
-    generators: Sequence[Generator],
-    norm: str,
-    eps: float,
-    steps: int = 100,
-    restarts: int = 1,
-) -> Found:
-    """Ascend the cross-entropy."""
-    return restarted(victim, images, goal, [goal], generators, cross_entropy, norm, eps, steps, restarts)
-
-
-def find_t(
-    victim: Victim,
-    images: Tensor,
-    goal: Goal,
-    generators: Sequence[Generator],
-    norm: str,
-    eps: float,
-    steps: int = 100,
-    restarts: int = 1,
-) -> Found:
-    """Ascend the targeted difference of logits ratio for one class after the other."""
-    tried = aims(victim(images), goal)
-    loss = difference_of_logits_ratio
-    found = restarted(victim, images, goal, tried, generators, loss, norm, eps, steps, restarts)
-    return found._replace(forward=found.forward + 1)
 
 
 def apgd_ce(
@@ -215,9 +184,9 @@ def apgd_ce(
     eps: float = 4 / 255,
     steps: int = 100,
     restarts: int = 1,
-) -> Perturbed:
-    """Auto-PGD on the cross-entropy. steps: of each restart. Raises UsageError for norm l1."""
-    return find_ce(victim, images, goal, generators, norm, eps, steps, restarts).perturbed
+) -> Found:
+    """Ascend the cross-entropy. steps: of each restart. Raises UsageError for norm l1."""
+    return restarted(victim, images, goal, [goal], generators, cross_entropy, norm, eps, steps, restarts)
 
 
 def apgd_dlr(
@@ -230,10 +199,10 @@ def apgd_dlr(
     eps: float = 4 / 255,
     steps: int = 100,
     restarts: int = 1,
-) -> Perturbed:
-    """Auto-PGD on the difference of logits ratio. Raises UsageError for norm l1 and for fewer than 3 classes."""
+) -> Found:
+    """Ascend the difference of logits ratio. Raises UsageError for norm l1 and for fewer than 3 classes."""
     loss = difference_of_logits_ratio
-    return restarted(victim, images, goal, [goal], generators, loss, norm, eps, steps, restarts).perturbed
+    return restarted(victim, images, goal, [goal], generators, loss, norm, eps, steps, restarts)
 
 
 def apgd_t(
@@ -246,14 +215,16 @@ def apgd_t(
     eps: float = 4 / 255,
     steps: int = 100,
     restarts: int = 1,
-) -> Perturbed:
-    """Auto-PGD on the targeted ratio, for the 9 most likely wrong classes or the goal's own target.
+) -> Found:
+    """Ascend the targeted ratio, for the 9 likeliest wrong classes one after the other, or the goal's own target.
 
-    steps, restarts: of each class. Raises UsageError for norm l1 and for fewer than 4 classes.
+    steps, restarts: for each class. Raises UsageError for norm l1 and for fewer than 4 classes.
     """
-    return find_t(victim, images, goal, generators, norm, eps, steps, restarts).perturbed
+    tried, loss = aims(victim(images), goal), difference_of_logits_ratio
+    found = restarted(victim, images, goal, tried, generators, loss, norm, eps, steps, restarts)
+    return found._replace(forward=found.forward + 1)
 
 
-ATTACKS.add("apgd-ce", apgd_ce)
-ATTACKS.add("apgd-dlr", apgd_dlr)
-ATTACKS.add("apgd-t", apgd_t)
+ATTACKS.add("apgd-ce", perturbing(apgd_ce))
+ATTACKS.add("apgd-dlr", perturbing(apgd_dlr))
+ATTACKS.add("apgd-t", perturbing(apgd_t))

@@ -4,19 +4,21 @@ Four attacks without parameters to choose: Auto-PGD on the cross-entropy; on the
 targeted FAB; and Square, which needs no gradient. Each sees only the images that those before it left standing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
-from . import apgd, fab, square
-from .attack import ATTACKS, Perturbed
+from .apgd import apgd_ce, apgd_t
+from .attack import ATTACKS
+from .fab import fab_t
 from .goal import Goal
+from .square import square
 from .victim import Victim
-from .worst_case import Found, worst_case
+from .worst_case import Found, perturbing, worst_case
 
-PARTS = (apgd.find_ce, apgd.find_t, fab.find, square.find)
+PARTS: tuple[Callable[..., Found], ...] = (apgd_ce, apgd_t, fab_t, square)
 SEEDS = 2**62
 
 
@@ -28,7 +30,7 @@ def autoattack(
     *,
     norm: str = "linf",
     eps: float = 4 / 255,
-) -> Perturbed:
+) -> Found:
     """Return the first image that one of the four finds within eps. Raises UsageError for norm l1 and under 4 classes.
 
     Each of the four draws from a generator of its own, so that it does the same whatever went before it.
@@ -37,9 +39,9 @@ def autoattack(
 
     def attempt(part: int, where: Tensor) -> Found:
         own = [torch.Generator().manual_seed(seeds[i][part]) for i in where.tolist()]
-        return PARTS[part](victim, images[where], goal[where], own, norm, eps)
+        return PARTS[part](victim, images[where], goal[where], own, norm=norm, eps=eps)
 
-    return worst_case(images, [partial(attempt, part) for part in range(len(PARTS))]).perturbed
+    return worst_case(images, [partial(attempt, part) for part in range(len(PARTS))])
 
 
-ATTACKS.add("autoattack", autoattack)
+ATTACKS.add("autoattack", perturbing(autoattack))

@@ -11,12 +11,12 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import UsageError
-from .attack import ATTACKS, Perturbed
+from .attack import ATTACKS
 from .goal import Goal
 from .losses import lead_over_label, margin
 from .norms import NORMS
 from .victim import Victim
-from .worst_case import Found, aims, untouched, worst_case
+from .worst_case import Found, aims, perturbing, untouched, worst_case
 
 ALPHA_MAX = 0.1  # the largest weight of the step that starts from the image rather than from the iterate
 OVERSHOOT = 1.05  # η
@@ -88,16 +88,21 @@ def _stepped(iterate: Tensor, origin: Tensor, lead: Tensor, slope: Tensor, norm:
     return torch.lerp(ahead, fresh, alpha).clamp_(0, 1)
 
 
-def find(
+def fab_t(
     victim: Victim,
     images: Tensor,
     goal: Goal,
     generators: Sequence[Generator],  # noqa: ARG001 - one run from the images themselves draws nothing
-    norm: str,
-    eps: float,
+    *,
+    norm: str = "linf",
+    eps: float = 4 / 255,
     steps: int = 100,
 ) -> Found:
-    """Try one class after the other."""
+    """Walk to the boundaries of the 9 likeliest wrong classes one after the other, or of the goal's own target.
+
+    steps: for each class. An image that is nowhere at its goal within eps comes back as it was. Raises UsageError for
+    norm l1.
+    """
     if norm == "l1":
         raise UsageError("FAB is for the norms linf and l2; for l1 use pgd")
 
@@ -108,22 +113,4 @@ def find(
     return found._replace(forward=found.forward + 1)
 
 
-def fab_t(
-    victim: Victim,
-    images: Tensor,
-    goal: Goal,
-    generators: Sequence[Generator],
-    *,
-    norm: str = "linf",
-    eps: float = 4 / 255,
-    steps: int = 100,
-) -> Perturbed:
-    """Walk to the boundaries of the 9 most likely wrong classes, or of the goal's own target.
-
-    steps: for each class. An image that is nowhere at its goal within eps comes back as it was. Raises UsageError for
-    norm l1.
-    """
-    return find(victim, images, goal, generators, norm, eps, steps).perturbed
-
-
-ATTACKS.add("fab-t", fab_t)
+ATTACKS.add("fab-t", perturbing(fab_t))

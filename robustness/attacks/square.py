@@ -11,15 +11,14 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import UsageError
-from .attack import ATTACKS, GRADIENT_FREE, Perturbed
+from .attack import ATTACKS, GRADIENT_FREE
 from .goal import Goal
 from .losses import cross_entropy, margin
 from .norms import NORMS, TINY
 from .victim import Victim
-from .worst_case import Found, untouched
+from .worst_case import Found, perturbing, untouched
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which the squares' area is halved
-P_INIT = 0.8  # share of the image that the first squares cover
 
 
 def share(query: int, p_init: float) -> float:
@@ -137,17 +136,21 @@ SEARCHES: dict[str, tuple[Start, Proposal, int]] = {
 }
 
 
-def find(
+def square(
     victim: Victim,
     images: Tensor,
     goal: Goal,
     generators: Sequence[Generator],
-    norm: str,
-    eps: float,
+    *,
+    norm: str = "linf",
+    eps: float = 4 / 255,
     queries: int = 5000,
-    p_init: float = P_INIT,
+    p_init: float = 0.8,
 ) -> Found:
-    """Keep a proposal where its loss is larger: the margin, or for a goal with targets their cross-entropy."""
+    """Try `queries` squares, of which the first cover `p_init` of the image, and keep one where it raises the loss.
+
+    The loss is the margin, or for a goal with targets their cross-entropy. Raises UsageError for norm l1.
+    """
     if norm not in SEARCHES:
         raise UsageError(f"square is for the norms {' and '.join(SEARCHES)}, not {norm}")
     start, propose, numbers = SEARCHES[norm]
@@ -175,23 +178,5 @@ def find(
     return found
 
 
-def square(
-    victim: Victim,
-    images: Tensor,
-    goal: Goal,
-    generators: Sequence[Generator],
-    *,
-    norm: str = "linf",
-    eps: float = 4 / 255,
-    queries: int = 5000,
-    p_init: float = P_INIT,
-) -> Perturbed:
-    """Search at random with `queries` squares, the first of which cover `p_init` of the image.
-
-    Raises UsageError for norm l1.
-    """
-    return find(victim, images, goal, generators, norm, eps, queries, p_init).perturbed
-
-
-ATTACKS.add("square", square)
+ATTACKS.add("square", perturbing(square))
 GRADIENT_FREE.add("square")

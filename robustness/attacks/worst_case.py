@@ -1,7 +1,8 @@
 """Attempts one after the other, each on the images that all before it left standing: restarts, targets, ensembles."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from functools import wraps
+from typing import NamedTuple, ParamSpec
 
 import torch
 from torch import Tensor
@@ -20,10 +21,19 @@ class Found(NamedTuple):
     forward: Tensor
     backward: Tensor
 
-    @property
-    def perturbed(self) -> Perturbed:
-        """Leave out what the engine judges by itself."""
-        return Perturbed(self.images, self.forward, self.backward)
+
+Parameters = ParamSpec("Parameters")
+
+
+def perturbing(find: Callable[Parameters, Found]) -> Callable[Parameters, Perturbed]:
+    """Make the attack that leaves out what the engine judges by itself: which images are at their goal."""
+
+    @wraps(find)
+    def attack(*args: Parameters.args, **params: Parameters.kwargs) -> Perturbed:
+        found = find(*args, **params)
+        return Perturbed(found.images, found.forward, found.backward)
+
+    return attack
 
 
 def untouched(images: Tensor) -> Found:
