@@ -152,3 +152,23 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
         planned(suites, attacks, flags)
+
+
+def test_a_step_longer_than_the_radius_is_remarked(caplog: pytest.LogCaptureFixture) -> None:
+    attack_conditions([], ["pgd"], AttackFlags(eps=("1/255",), step_size="1/255"))
+    assert not caplog.text
+    attack_conditions([], ["pgd"], AttackFlags(eps=("1/255",), step_size="2/255"))
+    assert "pgd: the step 2/255 is longer than eps 1/255" in caplog.text
+
+
+def test_targets_and_surrogates_stand_in_the_key_and_mean_nothing_without_an_attack() -> None:
+    flags = AttackFlags(eps=("1/255",), targeted="random", surrogate=("a", "b"))
+    (conditions,) = attack_conditions([], ["fgsm"], flags).values()
+    assert [condition.key for condition in conditions] == [
+        f"fgsm(norm=linf,eps=1/255,targeted=random,surrogate={spec})" for spec in "ab"
+    ]
+    for lone, flag in ((AttackFlags(targeted="random"), "--targeted"), (AttackFlags(surrogate=("a",)), "--surrogate")):
+        with pytest.raises(UsageError, match=f"{flag} means nothing to a run without --attack"):
+            attack_conditions(["imagenet"], [], lone)
+    with pytest.raises(UsageError, match="no rule for targets; known: least-likely"):
+        attack_conditions([], ["pgd"], AttackFlags(targeted="hardest"))

@@ -4,6 +4,7 @@ The engine judges: it checks range and distance and asks the classifier afresh.
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +18,8 @@ from .eps import as_pixels, canonical
 from .goal import Goal, target_rule
 from .norms import NORMS
 from .victim import Victim
+
+log = logging.getLogger(__name__)
 
 
 class Perturbed(NamedTuple):
@@ -73,6 +76,8 @@ def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **gi
     for count in {"steps", "restarts"} & set(values):
         if int(values[count]) < 1:
             raise UsageError(f"{count} {values[count]} of attack {name} is not at least 1")
+    if values.get("step_size") and as_pixels(str(values["step_size"])) > as_pixels(str(values["eps"])):
+        log.warning("%s: the step %s is longer than eps %s", name, values["step_size"], values["eps"])
     norm = str(values.get("norm", "linf"))
     NORMS[norm]
     written = {key: canonical(str(value), norm) if key in LENGTHS and value else value for key, value in values.items()}
