@@ -22,24 +22,26 @@ SPREAD = 0.01, 0.0001  # of an L1 step over the values of an image, at the first
 class Ascent(NamedTuple):
     """Where an ascent came.
 
-    images: float [B,3,H,W], each the first iterate at its goal, or else the last one. passes: int64 [B], forward and as
-    many backward. unsettled: int64, the images of which no iterate is at its goal, but perhaps the last, which was not
-    asked.
+    images: float [B,3,H,W], each the first iterate at its goal, or else the last one. forward, backward: passes that
+    each image needed, int64 [B]: one of each a step, and no backward pass at its goal. unsettled: int64, the images of
+    which no iterate is at its goal, but perhaps the last, which was not asked.
     """
 
     images: Tensor
-    passes: Tensor
+    forward: Tensor
+    backward: Tensor
     unsettled: Tensor
 
 
 def ascend(victim: Victim, start: Tensor, goal: Goal, loss: Loss, steps: int, move: Move) -> Ascent:
     """Go `steps` steps from start [B,3,H,W], each of them chosen by `move` from the gradient of `loss`."""
-    found, passes = start.clone(), torch.zeros_like(goal.labels)
+    found, forward, backward = start.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     rows, iterate = torch.arange(len(start), device=start.device), start
     for step in range(steps):
-        logits, _, gradient = victim.gradient(iterate, loss, goal[rows])
-        passes[rows] += 1
+        logits, gradient = victim.slope(iterate, loss, goal[rows])
         reached = goal[rows].reached(logits)
+        forward[rows] += 1
+        backward[rows[~reached]] += 1
         if bool(reached.any()):
             found[rows[reached]] = iterate[reached]
             rows, iterate, gradient = rows[~reached], iterate[~reached], gradient[~reached]
@@ -47,7 +49,7 @@ def ascend(victim: Victim, start: Tensor, goal: Goal, loss: Loss, steps: int, mo
             break
         iterate = move(step, rows, iterate, gradient)
     found[rows] = iterate
-    return Ascent(found, passes, rows)
+    return Ascent(found, forward, backward, rows)
 
 
 def spread(number: int, steps: int) -> float:

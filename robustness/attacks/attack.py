@@ -76,8 +76,9 @@ def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **gi
     for count in {"steps", "restarts"} & set(values):
         if int(values[count]) < 1:
             raise UsageError(f"{count} {values[count]} of attack {name} is not at least 1")
-    if values.get("step_size") and as_pixels(str(values["step_size"])) > as_pixels(str(values["eps"])):
-        log.warning("%s: the step %s is longer than eps %s", name, values["step_size"], values["eps"])
+    step, eps = values.get("step_size"), values.get("eps")
+    if step and eps and as_pixels(str(step)) > as_pixels(str(eps)):
+        log.warning("%s: the step %s is longer than eps %s", name, step, eps)
     norm = str(values.get("norm", "linf"))
     NORMS[norm]
     written = {key: canonical(str(value), norm) if key in LENGTHS and value else value for key, value in values.items()}

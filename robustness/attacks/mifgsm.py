@@ -38,7 +38,7 @@ def mifgsm(
         return ball.project(ball.ascend(iterate, momentum[rows], step, spread(number, steps)), images[rows], eps)
 
     found = ascend(victim, images, goal, cross_entropy, steps, move)
-    return Perturbed(found.images, found.passes, found.passes)
+    return Perturbed(found.images, found.forward, found.backward)
 
 
 ATTACKS.add("mifgsm", mifgsm)

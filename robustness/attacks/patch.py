@@ -53,7 +53,7 @@ def patch(
         return torch.where(inside[rows], (iterate + step_size * gradient.sign()).clamp_(0, 1), iterate)
 
     found = ascend(victim, start, goal, cross_entropy, steps, move)
-    return Perturbed(found.images, found.passes, found.passes)
+    return Perturbed(found.images, found.forward, found.backward)
 
 
 ATTACKS.add("patch", patch)

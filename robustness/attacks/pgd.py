@@ -43,19 +43,20 @@ def pgd(
 
         return ascend(victim, ball.project(start, origin, eps), goal[rows], cross_entropy, steps, move)
 
-    adversarial, passes, asked = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
+    adversarial, forward, backward = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     rows = torch.arange(len(images), device=images.device)  # the images that no iterate has fooled yet
     for number in range(restarts):
         if number:  # the last iterate counts too; after the last restart the engine's judgement sees it
-            asked[rows] += 1
+            forward[rows] += 1
             rows = rows[~goal[rows].reached(victim(adversarial[rows]))]
         if not len(rows):
             break
         found = restart(rows)
         adversarial[rows] = found.images
-        passes[rows] += found.passes
+        forward[rows] += found.forward
+        backward[rows] += found.backward
         rows = rows[found.unsettled]
-    return Perturbed(adversarial, passes + asked, passes)
+    return Perturbed(adversarial, forward, backward)
 
 
 ATTACKS.add("pgd", pgd)
