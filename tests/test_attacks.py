@@ -16,8 +16,11 @@ from robustness.models import Model
 from robustness.seeds import generator
 
 every_attack = pytest.mark.parametrize("name", ATTACKS)
-every_ascent = pytest.mark.parametrize("name", ["fgsm", "mifgsm", "pgd"])  # along the gradient, within a radius
-every_norm = pytest.mark.parametrize("norm", NORMS)
+# along the gradient, within a radius; MI-FGSM's steps come to eps in all, too few to end in a corner of the L1 ball
+every_ascent = pytest.mark.parametrize(
+    ("name", "norm"),
+    [(name, norm) for name in ("fgsm", "mifgsm", "pgd") for norm in NORMS if (name, norm) != ("mifgsm", "l1")],
+)
 
 
 def images_and_labels(classifier: Linear, count: int = 6) -> tuple[Tensor, Tensor]:
@@ -97,7 +100,6 @@ def two_classes(classifier: Linear) -> Linear:
 
 
 @every_ascent
-@every_norm
 def test_a_linear_classifier_of_two_classes_is_attacked_as_well_as_can_be(name: str, norm: str, linear: Linear) -> None:
     """The margin w·x falls by eps times the dual norm of w, and by no more, whatever the attack."""
     classifier = two_classes(linear)
