@@ -184,7 +184,7 @@ def original(scene: Scene, name: str) -> Contender | None:
         return None
     attack = pyautoattack.AutoAttack(scene.network, norm="Linf", eps=eps_of(name), seed=0, device=scene.images.device)
     attack.verbose = False
-    return lambda: attack.run_standard_evaluation(scene.images, scene.labels, bs=len(scene.images))
+    return lambda: attack.run_standard_evaluation(scene.images, scene.labels, batch_size=len(scene.images))
 
 
 PEERS = {"torchattacks": torchattacks, "foolbox": foolbox, "art": art, "pyautoattack": original}
