@@ -6,7 +6,8 @@ The peers come with requirements-bench.txt; one that is not installed is left ou
 network, pictures and radius: the bundled photographs that the network gets right when clean. The unit is the bare cost:
 as many forward and backward passes to the pixels as the attack has steps. All contenders of an attack take turns in one
 process: A B C … A B C …; a time is the median over the rounds, a ratio the median of the rounds' ratios. pit_ti has
-random weights, so only its times mean something. `--quick` leaves AutoAttack out.
+random weights, so only its times mean something. AutoAttack takes minutes, so it has one round at each of several
+radii, and is left out by `--quick` and for pit_ti. torchattacks' is left out, too: a slower wrapper of the same code.
 """
 
 import os
@@ -30,10 +31,15 @@ import datasets
 import pit  # noqa: F401 - importing registers
 from benchmarks.forward import processor, ratio, spread
 from robustness import computing, models
-from robustness.attacks import Goal, Victim, attack_condition, build
+from robustness.attacks import Goal, Victim, as_pixels, attack_condition, build
 from robustness.seeds import generator
 
-EPS = {"fgsm": "4/255", "pgd-10": "4/255", "pgd-40": "4/255", "autoattack": "0.5/255"}
+EPS = {
+    "fgsm": ("4/255",),
+    "pgd-10": ("4/255",),
+    "pgd-40": ("4/255",),
+    "autoattack": ("1/255", "0.5/255", "0.25/255"),
+}
 STEPS = {"fgsm": 1, "pgd-10": 10, "pgd-40": 40}
 SIZE = 224
 
@@ -100,40 +106,35 @@ def clean_pass(scene: Scene) -> Contender:
     return once
 
 
-def ours(scene: Scene, name: str, *, stop: bool = True) -> Contender:
+def ours(scene: Scene, name: str, eps: str, *, stop: bool = True) -> Contender:
     """Attack as the command does; stop: whether pictures that are fooled leave the batch."""
     attack, _, steps = name.partition("-")
     given = {"steps": int(steps)} if steps else {}
-    condition = attack_condition(attack, eps=EPS[name], **given)
+    condition = attack_condition(attack, eps=eps, **given)
+    batch_size = computing.BATCH_SIZE[scene.images.device.type]
     goal = Goal(scene.labels) if stop else Never(scene.labels)
 
     def attacked() -> Tensor:
         generators = [generator(0, condition.key, str(i)) for i in range(len(scene.images))]
-        victim = Victim(scene.network.classifier, len(scene.images))
+        victim = Victim(scene.network.classifier, batch_size)
         return build(condition)(victim, scene.images, goal, generators).images
 
     return attacked
 
 
-def eps_of(name: str) -> float:
-    """Return the radius in pixel units."""
-    return float(EPS[name].partition("/")[0]) / 255
-
-
-def torchattacks(scene: Scene, name: str) -> Contender:
+def torchattacks(scene: Scene, name: str, eps: float) -> Contender | None:
     """Attack with torchattacks."""
     import torchattacks
 
-    eps = eps_of(name)
     if name == "autoattack":
-        return lambda: torchattacks.AutoAttack(scene.network, eps=eps, n_classes=1000)(scene.images, scene.labels)
+        return None
     if name == "fgsm":
         return lambda: torchattacks.FGSM(scene.network, eps=eps)(scene.images, scene.labels)
     attack = torchattacks.PGD(scene.network, eps=eps, alpha=eps / 4, steps=STEPS[name])
     return lambda: attack(scene.images, scene.labels)
 
 
-def foolbox(scene: Scene, name: str) -> Contender | None:
+def foolbox(scene: Scene, name: str, eps: float) -> Contender | None:
     """Attack with foolbox, which has no AutoAttack."""
     import foolbox
 
@@ -145,10 +146,10 @@ def foolbox(scene: Scene, name: str) -> Contender | None:
         if name == "fgsm"
         else foolbox.attacks.LinfPGD(rel_stepsize=0.25, steps=STEPS[name])
     )
-    return lambda: attack(network, scene.images, scene.labels, epsilons=eps_of(name))[1]
+    return lambda: attack(network, scene.images, scene.labels, epsilons=eps)[1]
 
 
-def art(scene: Scene, name: str) -> Contender | None:
+def art(scene: Scene, name: str, eps: float) -> Contender | None:
     """Attack with ART; its AutoAttack is another one than the standard and left out."""
     from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescent
     from art.estimators.classification import PyTorchClassifier
@@ -158,7 +159,7 @@ def art(scene: Scene, name: str) -> Contender | None:
     shape, device = tuple(scene.images.shape[1:]), "gpu" if scene.images.is_cuda else "cpu"
     loss = nn.CrossEntropyLoss()
     estimator = PyTorchClassifier(scene.network, loss, shape, 1000, clip_values=(0.0, 1.0), device_type=device)
-    eps, batch = eps_of(name), len(scene.images)
+    batch = len(scene.images)
     attack = (
         FastGradientMethod(estimator, eps=eps, batch_size=batch)
         if name == "fgsm"
@@ -176,31 +177,31 @@ def art(scene: Scene, name: str) -> Contender | None:
     return lambda: torch.from_numpy(attack.generate(images, labels)).to(scene.images.device)
 
 
-def original(scene: Scene, name: str) -> Contender | None:
+def original(scene: Scene, name: str, eps: float) -> Contender | None:
     """Attack with the authors' AutoAttack."""
     import pyautoattack
 
     if name != "autoattack":
         return None
-    attack = pyautoattack.AutoAttack(scene.network, norm="Linf", eps=eps_of(name), seed=0, device=scene.images.device)
+    attack = pyautoattack.AutoAttack(scene.network, norm="Linf", eps=eps, seed=0, device=scene.images.device)
     attack.verbose = False
-    return lambda: attack.run_standard_evaluation(scene.images, scene.labels, batch_size=len(scene.images))
+    return lambda: attack.run_standard_evaluation(scene.images, scene.labels, batch_size=len(scene.images))[0]
 
 
 PEERS = {"torchattacks": torchattacks, "foolbox": foolbox, "art": art, "pyautoattack": original}
 
 
-def contenders(scene: Scene, name: str) -> Iterator[tuple[str, Contender]]:
+def contenders(scene: Scene, name: str, eps: str) -> Iterator[tuple[str, Contender]]:
     """Yield everybody who can do attack `name`, the unit first."""
     if name in STEPS:
         yield "bare cost", bare(scene, STEPS[name])
         yield "clean pass", clean_pass(scene)
-        yield "ours, no early stop", ours(scene, name, stop=False)
-    yield "ours", ours(scene, name)
+        yield "ours, no early stop", ours(scene, name, eps, stop=False)
+    yield "ours", ours(scene, name, eps)
     for peer, make in PEERS.items():
         if importlib.util.find_spec(peer) is None:
             print(f"{peer} is not installed: left out")
-        elif found := make(scene, name):
+        elif found := make(scene, name, as_pixels(eps)):
             yield peer, found
 
 
@@ -218,13 +219,13 @@ def scene_of(name: str, device: torch.device) -> Scene:
     return Scene(network, images[right], decided[right].clone())
 
 
-def measure(name: str, attack: str, device: torch.device, rounds: int) -> Iterator[str]:
+def measure(name: str, attack: str, eps: str, device: torch.device, rounds: int) -> Iterator[str]:
     """Let everybody take turns; yield the rows of the table."""
     scene = scene_of(name, device)
-    everybody = dict(contenders(scene, attack))
+    everybody = dict(contenders(scene, attack, eps))
     seconds: dict[str, list[float]] = {}
     robust: dict[str, int] = {}
-    for index in range(rounds + (attack in STEPS)):  # one round to warm up, but for AutoAttack
+    for index in range(rounds + 1 if attack in STEPS else 1):  # the first warms up, and is all that AutoAttack has
         for whose, perturb in everybody.items():
             torch.manual_seed(index)
             start = time.perf_counter()
@@ -241,7 +242,7 @@ def measure(name: str, attack: str, device: torch.device, rounds: int) -> Iterat
         units = ratio(times, unit) if unit else ""
         survivors = "" if whose in ("bare cost", "clean pass") else f"{robust[whose]} of {len(scene.labels)}"
         yield (
-            f"| {name} | {attack} at {EPS[attack]} | {whose} | {spread(times)} | {units} "
+            f"| {name} | {attack} at {eps} | {whose} | {spread(times)} | {units} "
             f"| {ratio(times, seconds['ours'])} | {survivors} |"
         )
 
@@ -268,7 +269,8 @@ def main() -> None:
     for name in options.models.split(","):
         for attack in options.attacks.split(","):
             if attack != "autoattack" or not (options.quick or name != models.BUNDLED):
-                print("\n".join(measure(name, attack, device, options.rounds)), flush=True)
+                for eps in EPS[attack]:
+                    print("\n".join(measure(name, attack, eps, device, options.rounds)), flush=True)
 
 
 if __name__ == "__main__":

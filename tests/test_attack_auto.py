@@ -12,9 +12,21 @@ from scipy.optimize import linprog
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from robustness.attacks import ATTACKS, GRADIENT_FREE, NORMS, Goal, Perturbed, Victim, apgd, autoattack, fab, square
+from robustness.attacks import (
+    ATTACKS,
+    GRADIENT_FREE,
+    NORMS,
+    Goal,
+    Perturbed,
+    Victim,
+    apgd,
+    autoattack,
+    fab,
+    square,
+    worst_case,
+)
 from robustness.attacks.losses import cross_entropy, difference_of_logits_ratio, lead_over_label, margin
-from robustness.attacks.worst_case import aims
+from robustness.attacks.worst_case import Found, aims
 from robustness.errors import UsageError
 from robustness.seeds import generator
 
@@ -209,19 +221,64 @@ def test_apgd_is_algorithm_1_whoever_is_in_the_batch(curved: nn.Module, norm: st
     ball, seen = NORMS[norm], []
     start = ball.project(images + ball.uniform(images, eps, draws(6)), images, eps)
 
-    def classifier(pixels: Tensor) -> Tensor:
-        seen.append(pixels.detach())
-        return curved(pixels)
+    class Watched(Victim):
+        def gradient(self, pixels: Tensor, *rest: object) -> tuple[Tensor, Tensor, Tensor]:
+            seen.append(pixels)
+            return super().gradient(pixels, *rest)
 
     goal = Goal(labels)
-    found = apgd.climb(Victim(classifier), images, goal, goal, start, cross_entropy, ball, eps, 100)
+    found = apgd.climb(Watched(curved), images, goal, goal, start, cross_entropy, ball, eps, 100)
     assert 0 < found.reached.sum() < 6
-    assert found.backward.min() < 5 < found.backward.max() == 100
+    assert found.forward.min() < 5 < found.forward.max() == 101
+    assert torch.equal(found.backward, found.forward - 1)  # none at the goal, and none after the last step
     for i in range(6):
         path = algorithm_1(curved, images[i : i + 1], int(labels[i]), start[i : i + 1], eps, norm)
-        for step in range(int(found.backward[i])):
-            ours = seen[step][(found.backward[:i] > step).sum()]
+        for step in range(min(int(found.forward[i]), 100)):
+            ours = seen[step][(found.forward[:i] > step).sum()]
             assert torch.allclose(ours, path[step][0], atol=1e-9), (i, step)
+
+
+# aims side by side
+
+
+@both_norms
+@pytest.mark.parametrize("name", ["apgd-t", "fab-t", "apgd-ce"])
+def test_attempts_side_by_side_reach_what_they_reach_one_after_the_other(
+    curved: nn.Module, name: str, norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is in the batch, and however large that is, an image ends as it does alone, to the bit and the pass."""
+    curved = curved.double()
+    images = pictures(20).double()
+    goal, eps = Goal(curved(images).argmax(1)), {"linf": 0.0037, "l2": 0.037}[norm]
+    find = {"apgd-t": apgd.apgd_t, "fab-t": fab.fab_t, "apgd-ce": apgd.apgd_ce}[name]
+    params = {"norm": norm, "eps": eps, "steps": 12} | ({} if name == "fab-t" else {"restarts": 3})
+
+    def found(where: list[int], batch: int) -> Found:
+        own = [draws(20)[i] for i in where]
+        return find(Victim(curved, batch), images[where], goal[torch.tensor(where)], own, **params)
+
+    whole = found(list(range(20)), 128)
+    assert 0 < whole.reached.sum() < 20
+    assert torch.equal(goal.reached(curved(whole.images)), whole.reached)
+    for where, batch in ((list(range(20)), 5), (list(range(20)), 1), ([11, 3], 128), ([7], 128), ([19], 2)):
+        some = found(where, batch)
+        assert torch.allclose(some.images, whole.images[where], rtol=0, atol=1e-9)
+        assert all(torch.equal(one, other[where]) for one, other in zip(some[1:], whole[1:], strict=True))
+    monkeypatch.setattr(worst_case, "TOGETHER", 1)
+    apart = found(list(range(20)), 128)
+    assert torch.equal(apart.reached, whole.reached)
+    assert torch.equal(apart.forward[~whole.reached], whole.forward[~whole.reached])
+    assert torch.allclose(apart.images[~whole.reached], whole.images[~whole.reached], atol=1e-9)
+
+
+def test_the_attempts_at_the_goal_first_count_in_their_order() -> None:
+    images, none = torch.arange(6.0).view(6, 1, 1, 1), torch.zeros(6, dtype=torch.int64)
+    rows = worst_case.Found(images, torch.tensor([0, 0, 0, 1, 0, 1]).bool(), none + 2, none + 1)  # two images, thrice
+    found = worst_case.folded(rows, 2)
+    assert found.images.flatten().tolist() == [4, 3]
+    assert found.reached.tolist() == [False, True]
+    assert found.forward.tolist() == [6, 6]
+    assert worst_case.standing(rows, torch.tensor([0, 1, 2]), 2).tolist() == [True, False, True]
 
 
 # FAB
@@ -321,6 +378,52 @@ def test_a_bump_is_a_hill_beside_a_hollow() -> None:
     assert (pattern[3:] < 0).all()
     assert pattern[1, 3] == pattern[:3].max()
     assert pattern[5, 3] == pattern[3:].min()
+
+
+@both_norms
+def test_squares_tried_ahead_change_nothing(curved: nn.Module, norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    curved = curved.double()
+    images, passes = pictures(6).double(), []
+    goal, eps = Goal(curved(images).argmax(1)), {"linf": 0.005, "l2": 0.06}[norm]
+
+    def classifier(pixels: Tensor) -> Tensor:
+        passes.append(len(pixels))
+        return curved(pixels)
+
+    def found(where: list[int]) -> Found:
+        own, params = [draws(6)[i] for i in where], {"norm": norm, "eps": eps, "queries": 300}
+        return square.square(Victim(classifier), images[where], goal[torch.tensor(where)], own, **params)
+
+    plain = square.lookahead
+    whole, rounds = found(list(range(6))), [len(passes)]
+    assert 0 < whole.reached.sum() < 6
+    for ahead in (1, 4, 16):
+
+        def some(state: square.Searchers, end: int, _batch: int, ahead: int = ahead) -> Tensor:
+            return (end - state.asked).clamp_max(ahead)
+
+        monkeypatch.setattr(square, "lookahead", some)
+        passes.clear()
+        again = found(list(range(6)))
+        assert torch.allclose(again.images, whole.images, rtol=0, atol=1e-12)
+        assert all(torch.equal(one, other) for one, other in zip(again[1:], whole[1:], strict=True))
+        rounds.append(len(passes))
+    assert rounds[1] == 301 > rounds[2] > rounds[3]
+    assert rounds[0] < 301
+    monkeypatch.setattr(square, "lookahead", plain)
+    for i in range(6):
+        alone = found([i])
+        assert torch.allclose(alone.images[0], whole.images[i], rtol=0, atol=1e-12)
+        assert alone.forward == whole.forward[i]
+
+
+def test_batches_of_squares_are_not_overfilled() -> None:
+    rate, asked = torch.tensor([1.0, 0.1, 0.02, 0.02]), torch.tensor([0, 0, 5, 49])
+    state = square.Searchers(*[torch.empty(4)] * 5, asked, rate)
+    assert square.lookahead(state, 50, 128).tolist() == [1, 5, 25, 1]
+    assert square.lookahead(state, 50, 18).tolist() == [1, 4, 4, 1]
+    assert square.lookahead(state, 50, 2).tolist() == [1, 1, 1, 1]
+    assert square.lookahead(state, 5, 128).tolist()[:3] == [1, 5, 0]
 
 
 def test_square_asks_for_no_gradient(linear: Linear, monkeypatch: pytest.MonkeyPatch) -> None:

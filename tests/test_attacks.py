@@ -122,6 +122,9 @@ def test_pgd_stops_at_the_first_success_and_counts_what_it_used(linear: Linear) 
     assert (linear(easy.images).argmax(1) != labels).all()
     assert (easy.forward <= 7).all()
     assert easy.forward.sum() < hard.forward.sum() == 6 * 7
+    again = attack("pgd", linear, images, labels, eps="0.5", steps=7, restarts=3)  # nobody is left for the second
+    assert torch.equal(again.images, easy.images)
+    assert torch.equal(again.forward, easy.forward)
 
 
 def test_restarts_only_help(bundled: Model, photographs: datasets.Batch) -> None:

@@ -1,11 +1,10 @@
 """Auto-PGD: Croce & Hein 2020, arXiv:2003.01690, Algorithm 1: a momentum step whose size halves where progress stalls.
 
-Every image has its own step size and its own best point, so that it does not depend on the others of its batch; those
-that are at their goal leave it.
+Every attempt has its own step size and its own best point, so that it does not depend on the others of its batch; the
+images that are at their goal leave it.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from .goal import Goal
 from .losses import Loss, cross_entropy, difference_of_logits_ratio
 from .norms import NORMS, Norm
 from .victim import Victim
-from .worst_case import Found, aims, perturbing, untouched, worst_case
+from .worst_case import Found, aims, folded, perturbing, side_by_side, standing, untouched
 
 MOMENTUM = 0.75  # α: the share of the new step, the rest goes on in the direction of the last one
 RHO = 0.75  # a step size is kept where at least this share of steps since the last checkpoint raised the loss
@@ -38,9 +37,9 @@ def checkpoints(steps: int) -> tuple[int, ...]:
 
 
 class Climbers(NamedTuple):
-    """The images that are not at their goal yet, a row each.
+    """The attempts that go on, a row each.
 
-    where: their positions in the batch. origin: the clean image. iterate, earlier: the last two points. best, slope,
+    where: their positions among all. origin: the clean image. iterate, earlier: the last two points. best, slope,
     highest: the point with the largest loss so far, its gradient and its loss. size: the step size. last: the loss of
     the last point. risen: steps that raised the loss since the last checkpoint. halved: whether that one halved the
     size. then: the largest loss by then.
@@ -60,36 +59,40 @@ class Climbers(NamedTuple):
     then: Tensor
 
     def only(self, kept: Tensor) -> "Climbers":
-        """Drop the images that are not to be kept, bool."""
+        """Drop the rows that are not to be kept, bool."""
         return self if bool(kept.all()) else Climbers(*(part[kept] for part in self))
 
 
 def climb(
     victim: Victim, images: Tensor, goal: Goal, aim: Goal, start: Tensor, loss: Loss, ball: Norm, eps: float, steps: int
 ) -> Found:
-    """Run Algorithm 1 once from `start` [B,3,H,W], within the ball of radius eps around the images.
+    """Run Algorithm 1 from `start` [A B,3,H,W], within the ball of radius eps around the images [B,3,H,W].
 
-    goal: when to stop. aim: what the loss is told, such as one of the classes that would do. Images that withstand
-    come back as the point with the largest loss.
+    goal: [B], when to stop. aim: [A B], what the loss is told, such as one of the classes that would do. Row r of both
+    is an attempt on image r % B, and those on one image stop together. Images that withstand come back as the last
+    attempt's point with the largest loss.
     """
-    found, marks, since = untouched(images), checkpoints(steps), 0
-    low, count = torch.full((len(images),), -torch.inf, device=images.device), torch.zeros_like(goal.labels)
+    count, found, marks, since = len(images), untouched(start), checkpoints(steps), 0
+    where = torch.arange(len(start), device=images.device)
+    low, none = torch.full(where.shape, -torch.inf, device=images.device), torch.zeros_like(where)
     state = Climbers(
-        *(torch.arange(len(images), device=images.device), images, start, start, start, start, low),
-        *(torch.full_like(low, 2 * eps), -low, count, count.bool(), low),
+        *(where, images[where % count], start, start, start, start, low),
+        *(torch.full_like(low, 2 * eps), -low, none, none.bool(), low),
     )
     for step in range(steps + 1):
         gradient, where = state.iterate, state.where
+        stop = goal[where % count]
         if step < steps:
-            logits, losses, gradient = victim.gradient(state.iterate, loss, aim[where])
-            found.backward[where] += 1
+            logits, losses, gradient = victim.gradient(state.iterate, loss, aim[where], stop)
         else:
             logits = victim(state.iterate)
             losses = loss(logits, aim[where])
+        reached = stop.reached(logits)
+        found.images[where[reached]] = state.iterate[reached]
+        found.reached[where] = reached
+        left = standing(found, where, count)
         found.forward[where] += 1
-        left = ~goal[where].reached(logits)
-        found.images[where[~left]] = state.iterate[~left]
-        found.reached[where] = ~left
+        found.backward[where[left]] += step < steps
         state, losses, gradient = state.only(left), losses[left], gradient[left]
         if not len(losses):
             break
@@ -100,7 +103,7 @@ def climb(
         if step < steps:
             state = _stepped(state, gradient, ball, eps, 1.0 if step == 0 else MOMENTUM)
     found.images[state.where] = state.best
-    return found
+    return folded(found, count)
 
 
 def _noted(state: Climbers, losses: Tensor, gradient: Tensor) -> Climbers:
@@ -157,7 +160,7 @@ def restarted(
     steps: int,
     restarts: int,
 ) -> Found:
-    """Run Algorithm 1 from `restarts` random starts for each aim, on the images that are not at their goal by then.
+    """Run Algorithm 1 from `restarts` random starts for each aim.
 
     Raises UsageError for norm l1.
     """
@@ -165,13 +168,14 @@ def restarted(
         raise UsageError("Auto-PGD is for the norms linf and l2; for l1 use pgd")
     ball = NORMS[norm]
 
-    def attempt(aim: Goal, where: Tensor) -> Found:
-        origin = images[where]
-        draws = ball.uniform(origin, eps, [generators[i] for i in where.tolist()])
-        start = ball.project(origin + draws, origin, eps)
-        return climb(victim, origin, goal[where], aim[where], start, loss, ball, eps, steps)
+    def attempt(where: Tensor, aim: Goal) -> Found:
+        origin, own = images[where], [generators[i] for i in where.tolist()]
+        draws = [ball.uniform(origin, eps, own) for _ in range(len(aim) // len(where))]
+        start = torch.cat([ball.project(origin + draw, origin, eps) for draw in draws])
+        return climb(victim, origin, goal[where], aim, start, loss, ball, eps, steps)
 
-    return worst_case(images, [partial(attempt, aim) for aim in aims for _ in range(restarts)])
+    tried = [aim for aim in aims for _ in range(restarts)]
+    return side_by_side(images, tried, attempt, victim.batch_size)
 
 
 def apgd_ce(
@@ -216,7 +220,7 @@ def apgd_t(
     steps: int = 100,
     restarts: int = 1,
 ) -> Found:
-    """Ascend the targeted ratio, for the 9 likeliest wrong classes one after the other, or the goal's own target.
+    """Ascend the targeted ratio, for the 9 likeliest wrong classes, or the goal's own target.
 
     steps, restarts: for each class. Raises UsageError for norm l1 and for fewer than 4 classes.
     """

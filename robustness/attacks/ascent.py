@@ -38,7 +38,7 @@ def ascend(victim: Victim, start: Tensor, goal: Goal, loss: Loss, steps: int, mo
     found, forward, backward = start.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     rows, iterate = torch.arange(len(start), device=start.device), start
     for step in range(steps):
-        logits, gradient = victim.slope(iterate, loss, goal[rows])
+        logits, _, gradient = victim.gradient(iterate, loss, goal[rows], goal[rows])
         reached = goal[rows].reached(logits)
         forward[rows] += 1
         backward[rows[~reached]] += 1

@@ -5,7 +5,6 @@ radius is given here, as in AutoAttack, and an image is done when it is at its g
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -16,7 +15,7 @@ from .goal import Goal
 from .losses import lead_over_label, margin
 from .norms import NORMS
 from .victim import Victim
-from .worst_case import Found, aims, perturbing, untouched, worst_case
+from .worst_case import Found, aims, folded, perturbing, side_by_side, standing, untouched
 
 ALPHA_MAX = 0.1  # the largest weight of the step that starts from the image rather than from the iterate
 OVERSHOOT = 1.05  # η
@@ -53,27 +52,43 @@ def to_plane(points: Tensor, slopes: Tensor, rise: Tensor, norm: str) -> Tensor:
 
 
 def walk(victim: Victim, images: Tensor, goal: Goal, aim: Goal, norm: str, eps: float, steps: int) -> Found:
-    """Run Algorithm 1 once from the images, to the boundary between label and target, until an image is done.
+    """Run Algorithm 1 from the images [B,3,H,W] to the boundaries between label and targets, until an image is done.
 
-    goal: when to stop, if within eps. aim: the targets. Images that withstand come back as they were.
+    goal: [B], when to stop, if within eps. aim: [A B], the targets. Row r of it is an attempt on image r % B, and those
+    on one image stop together. Images that withstand come back as they were.
     """
-    found, distance = untouched(images), NORMS[norm].distance
+    count, distance = len(images), NORMS[norm].distance
     loss = lead_over_label if goal.targets is None else margin
-    where = torch.arange(len(images), device=images.device)
-    origin, iterate = images, images
-    for _ in range(steps):
-        _, lead, slope = victim.gradient(iterate, loss, aim[where])
+    where = torch.arange(len(aim), device=images.device)
+    iterate = origin = images[where % count]
+    found = untouched(origin)
+    _, lead, slope = victim.gradient(origin, loss, aim)
+    found.forward.add_(1)
+    found.backward.add_(1)
+    for step in range(1, steps + 1):
         iterate = _stepped(iterate, origin, lead, slope, norm)
-        reached = goal[where].reached(victim(iterate))
-        found.forward[where] += 2
-        found.backward[where] += 1
+        stop = goal[where % count]
+        if step < steps:
+            logits, lead, slope = victim.gradient(iterate, loss, aim[where], stop)
+        else:
+            logits = victim(iterate)
+        reached = stop.reached(logits)
         done = reached & (distance(iterate - origin) <= eps)
-        found.images[where[done]], found.reached[where] = iterate[done], done
-        iterate = torch.where(reached.view(-1, 1, 1, 1), origin + BACKWARD * (iterate - origin), iterate)
-        where, origin, iterate = where[~done], origin[~done], iterate[~done]
-        if not len(where):
+        found.images[where[done]] = iterate[done]
+        found.reached[where] = done
+        found.forward[where] += 1
+        left = standing(found, where, count)
+        if step == steps or not bool(left.any()):
             break
-    return found
+        where, origin, iterate, lead, slope, reached = (
+            part[left] for part in (where, origin, iterate, lead, slope, reached)
+        )
+        found.backward[where] += 1
+        if bool(reached.any()):
+            iterate[reached] = torch.lerp(origin[reached], iterate[reached], BACKWARD)
+            found.forward[where[reached]] += 1
+            _, lead[reached], slope[reached] = victim.gradient(iterate[reached], loss, aim[where[reached]])
+    return folded(found, count)
 
 
 def _stepped(iterate: Tensor, origin: Tensor, lead: Tensor, slope: Tensor, norm: str) -> Tensor:
@@ -98,7 +113,7 @@ def fab_t(
     eps: float = 4 / 255,
     steps: int = 100,
 ) -> Found:
-    """Walk to the boundaries of the 9 likeliest wrong classes one after the other, or of the goal's own target.
+    """Walk to the boundaries of the 9 likeliest wrong classes, or of the goal's own target.
 
     steps: for each class. An image that is nowhere at its goal within eps comes back as it was. Raises UsageError for
     norm l1.
@@ -106,10 +121,10 @@ def fab_t(
     if norm == "l1":
         raise UsageError("FAB is for the norms linf and l2; for l1 use pgd")
 
-    def attempt(aim: Goal, where: Tensor) -> Found:
-        return walk(victim, images[where], goal[where], aim[where], norm, eps, steps)
+    def attempt(where: Tensor, aim: Goal) -> Found:
+        return walk(victim, images[where], goal[where], aim, norm, eps, steps)
 
-    found = worst_case(images, [partial(attempt, aim) for aim in aims(victim(images), goal)])
+    found = side_by_side(images, aims(victim(images), goal), attempt, victim.batch_size)
     return found._replace(forward=found.forward + 1)
 
 

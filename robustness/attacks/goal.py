@@ -31,6 +31,12 @@ class Goal:
         """Return the goals of some of the images."""
         return Goal(self.labels[where], None if self.targets is None else self.targets[where])
 
+    @staticmethod
+    def joined(goals: Sequence["Goal"]) -> "Goal":
+        """Put goals together, one after the other; all of them have targets, or none."""
+        targets = [goal.targets for goal in goals if goal.targets is not None]
+        return Goal(torch.cat([goal.labels for goal in goals]), torch.cat(targets) if targets else None)
+
     def to(self, device: torch.device) -> "Goal":
         """Return the goals on another device."""
         return Goal(self.labels.to(device), None if self.targets is None else self.targets.to(device))

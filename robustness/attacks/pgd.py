@@ -46,7 +46,7 @@ def pgd(
     adversarial, forward, backward = images.clone(), torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     rows = torch.arange(len(images), device=images.device)  # the images that no iterate has fooled yet
     for number in range(restarts):
-        if number:  # the last iterate counts too; after the last restart the engine's judgement sees it
+        if number and len(rows):  # the last iterate counts too; after the last restart the engine's judgement sees it
             forward[rows] += 1
             rows = rows[~goal[rows].reached(victim(adversarial[rows]))]
         if not len(rows):

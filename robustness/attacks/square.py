@@ -2,10 +2,16 @@
 
 The constants are AutoAttack's: 5000 queries, with the schedule of squares that the paper has for 10,000. Here every
 image has its own squares, drawn beforehand from its own generator.
+
+A square that does not raise the loss changes nothing, and few do. So an image's next squares can be tried in one batch,
+as if none of them raised it, and those after the first that did be tried again: the same search with fuller batches.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -13,11 +19,13 @@ from torch import Generator, Tensor
 from ..errors import UsageError
 from .attack import ATTACKS, GRADIENT_FREE
 from .goal import Goal
-from .losses import cross_entropy, margin
+from .losses import Loss, cross_entropy, margin
 from .norms import NORMS, TINY
 from .victim import Victim
-from .worst_case import Found, perturbing, untouched
+from .worst_case import Found, perturbing
 
+AHEAD = 0.5  # an image's squares in a batch: as many as are likely to hold so many that raise the loss,
+RECENT = 50  # by what the last of them did
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which the squares' area is halved
 
 
@@ -136,6 +144,58 @@ SEARCHES: dict[str, tuple[Start, Proposal, int]] = {
 }
 
 
+class Searchers(NamedTuple):
+    """The images that are not at their goal yet, a row each.
+
+    where: their positions in the batch. origin: the clean image. draws: of all its squares. best, highest: the point
+    with the largest loss so far, and its loss. asked: how many squares were tried. rate: the share of them that raised
+    the loss of late.
+    """
+
+    where: Tensor
+    origin: Tensor
+    draws: Tensor
+    best: Tensor
+    highest: Tensor
+    asked: Tensor
+    rate: Tensor
+
+    def only(self, kept: Tensor) -> "Searchers":
+        """Drop the images that are not to be kept, bool."""
+        return self if bool(kept.all()) else Searchers(*(part[kept] for part in self))
+
+
+def lookahead(state: Searchers, end: int, batch: int) -> Tensor:
+    """Return how many squares each image tries next, none beyond `end`, so that a batch is filled at most: int64."""
+    most = max(1, batch // max(1, int((state.asked < end).sum())))
+    return (AHEAD / state.rate).clamp(1, most).long().minimum(end - state.asked)
+
+
+def search(
+    victim: Victim, goal: Goal, state: Searchers, loss: Loss, tries: Tensor, propose: Callable[..., Tensor]
+) -> tuple[Searchers, Tensor]:
+    """Try each image's next squares up to the first that raises its loss; return which are at their goal then, bool.
+
+    goal: of the state's images. tries: how many squares each of them has in this batch, int64. propose: a `Proposal`
+    that knows eps and side.
+    """
+    total, end = int(tries.sum()), tries.cumsum(0)
+    row = torch.arange(len(tries), device=tries.device).repeat_interleave(tries, output_size=total)
+    position = torch.arange(total, device=tries.device)
+    number = position + (state.asked + tries - end)[row]
+    candidates = propose(state.best[row], state.origin[row], draws=state.draws[row, number])
+    logits, aim = victim(candidates), goal[row]
+    losses, reached = loss(logits, aim), aim.reached(logits)
+    better = reached | (losses > state.highest[row])
+    first = torch.full_like(end, total).scatter_reduce(0, row[better], position[better], "amin")
+    rose = first < total
+    kept, tried = first[rose], torch.where(rose, first + 1 + tries - end, tries)
+    best, highest, done = state.best.clone(), state.highest.clone(), rose.clone()
+    best[rose], highest[rose], done[rose] = candidates[kept], losses[kept], reached[kept]
+    rate = (state.rate + (rose.float() - state.rate * tried) / RECENT).clamp_min(1 / RECENT)
+    return state._replace(best=best, highest=highest, asked=state.asked + tried, rate=rate), done
+
+
 def square(
     victim: Victim,
     images: Tensor,
@@ -149,32 +209,29 @@ def square(
 ) -> Found:
     """Try `queries` squares, of which the first cover `p_init` of the image, and keep one where it raises the loss.
 
-    The loss is the margin, or for a goal with targets their cross-entropy. Raises UsageError for norm l1.
+    The loss is the margin, or for a goal with targets their cross-entropy. The passes counted are those that one square
+    after the other would take; some more are made. Raises UsageError for norm l1.
     """
     if norm not in SEARCHES:
         raise UsageError(f"square is for the norms {' and '.join(SEARCHES)}, not {norm}")
-    start, propose, numbers = SEARCHES[norm]
+    start, proposal, numbers = SEARCHES[norm]
     loss = margin if goal.targets is None else cross_entropy
-    found, where = untouched(images), torch.arange(len(images), device=images.device)
-    origin, candidate = images, start(images, eps, generators)
-    shape = (queries, numbers + images.shape[1])
+    best, shape = start(images, eps, generators), (queries, numbers + images.shape[1])
     draws = torch.stack([torch.rand(shape, generator=generator) for generator in generators]).to(images.device)
-    best, highest = candidate, torch.full((len(images),), -torch.inf, device=images.device)
-    for query in range(queries + 1):
-        if query:
-            side = side_of(query - 1, images.shape, p_init, norm)
-            candidate = propose(best, origin, eps, side, draws[where, query - 1])
-        logits = victim(candidate)
-        found.forward[where] += 1
-        losses, reached = loss(logits, goal[where]), goal[where].reached(logits)
-        best = torch.where(((losses > highest) | reached).view(-1, 1, 1, 1), candidate, best)
-        highest = highest.maximum(losses)
-        if bool(reached.any()):
-            found.images[where[reached]], found.reached[where] = best[reached], reached
-            where, origin, best, highest = (part[~reached] for part in (where, origin, best, highest))
-            if not len(where):
-                break
-    found.images[where] = best
+    logits, where = victim(best), torch.arange(len(images), device=images.device)
+    found = Found(best.clone(), goal.reached(logits), torch.ones_like(where), torch.zeros_like(where))
+    state = Searchers(where, images, draws, best, loss(logits, goal), where * 0, torch.ones_like(logits[:, 0]))
+    state = state.only(~found.reached)
+    for side, phase in groupby(range(queries), lambda query: side_of(query, images.shape, p_init, norm)):
+        end, propose = max(phase) + 1, partial(proposal, eps=eps, side=side)
+        while bool((state.asked < end).any()):
+            tries = lookahead(state, end, victim.batch_size)
+            state, done = search(victim, goal[state.where], state, loss, tries, propose)
+            found.forward[state.where] = state.asked + 1
+            if bool(done.any()):
+                found.images[state.where], found.reached[state.where] = state.best, done
+                state = state.only(~done)
+    found.images[state.where] = state.best
     return found
 
 

@@ -31,56 +31,43 @@ class Victim:
             pieces = batches_of(images, self.batch_size)
             return torch.cat([self.classifier(self._filled(piece))[: len(piece)] for piece in pieces])
 
-    def gradient(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
-        """Ask for the slope of a loss.
+    def gradient(
+        self, images: Tensor, loss: Loss, aim: Goal, goal: Goal | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Ask for the slope of a loss, which is told the aim.
 
         Returns logits [B,K], losses [B] and the gradient of each image's loss with respect to its own pixels,
-        [B,3,H,W]. Raises RunError for a classifier through which no gradient reaches the pixels.
+        [B,3,H,W]; where the goal is reached, if one is given, the gradient may be zero instead. Raises RunError for a
+        classifier through which no gradient reaches the pixels.
         """
-        found = [
-            self._gradient(images[start : start + self.batch_size], loss, goal[start : start + self.batch_size])
-            for start in range(0, len(images), self.batch_size)
-        ]
+        pieces = [slice(start, start + self.batch_size) for start in range(0, len(images), self.batch_size)]
+        found = [self._gradient(images[piece], loss, aim[piece], goal and goal[piece]) for piece in pieces]
         logits, losses, gradients = (torch.cat(parts) for parts in zip(*found, strict=True))
         return logits, losses, gradients
 
-    def slope(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor]:
-        """Ask for logits [B,K], and for the gradient [B,3,H,W] where the goal is not reached; elsewhere it may be zero.
+    def _gradient(self, images: Tensor, loss: Loss, aim: Goal, goal: Goal | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Work through one batch.
 
-        Where few of a batch are left, another forward pass of these alone costs less than the backward pass of all.
+        Where few of it are left, another forward pass of these alone costs less than the backward pass of all.
         """
-        found = [
-            self._slope(images[start : start + self.batch_size], loss, goal[start : start + self.batch_size])
-            for start in range(0, len(images), self.batch_size)
-        ]
-        logits, gradients = (torch.cat(parts) for parts in zip(*found, strict=True))
-        return logits, gradients
-
-    def _slope(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor]:
         pixels = images.detach().requires_grad_(True)
         with torch.enable_grad():
             logits = self.classifier(self._filled(pixels))[: len(images)]
-        left = ~goal.reached(logits.detach())
-        share = float(left.float().mean())
-        if share >= WORTH_ANOTHER_PASS or (share and self.padded):
-            return logits.detach(), self._differentiated(loss(logits, goal), pixels)
-        gradient = torch.zeros_like(images)
-        if share:
-            gradient[left] = self._gradient(images[left], loss, goal[left])[2]
-        return logits.detach(), gradient
+            losses = loss(logits, aim)
+        left = torch.ones_like(aim.labels, dtype=torch.bool) if goal is None else ~goal.reached(logits.detach())
+        share = 1.0 if goal is None else float(left.float().mean())
+        whole = share >= WORTH_ANOTHER_PASS or (share > 0 and self.padded)
+        gradient = self._differentiated(losses, pixels) if whole else torch.zeros_like(images)
+        logits, losses = logits.detach(), losses.detach()  # lets go of the graph
+        if share and not whole:
+            gradient[left] = self._gradient(images[left], loss, aim[left], None)[2]
+        return logits, losses, gradient
 
     def _differentiated(self, losses: Tensor, pixels: Tensor) -> Tensor:
         if not losses.requires_grad:
             raise RunError("no gradient of the model reaches the pixels; attack it with one that needs none (square)")
         (gradient,) = torch.autograd.grad(losses.sum(), pixels)
         return gradient
-
-    def _gradient(self, images: Tensor, loss: Loss, goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
-        pixels = images.detach().requires_grad_(True)
-        with torch.enable_grad():
-            logits = self.classifier(self._filled(pixels))[: len(images)]
-            losses = loss(logits, goal)
-        return logits.detach(), losses.detach(), self._differentiated(losses, pixels)
 
     def _filled(self, images: Tensor) -> Tensor:
         missing = self.batch_size - len(images)

@@ -1,7 +1,11 @@
-"""Attempts one after the other, each on the images that all before it left standing: restarts, targets, ensembles."""
+"""Attempts on the images that all before them left standing: restarts, targets, ensembles.
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+Those of one attack are made side by side, as an image that withstands needs all of them: the few that are left would
+fill a small part of a batch each.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, wraps
 from typing import NamedTuple, ParamSpec
 
 import torch
@@ -10,7 +14,9 @@ from torch import Tensor
 from .attack import Perturbed
 from .goal import Goal
 
-MOST_TARGETS = 9  # of an attack that tries classes one by one: Croce & Hein 2020, arXiv:2003.01690
+MOST_TARGETS = 9  # of an attack that tries classes: Croce & Hein 2020, arXiv:2003.01690
+TOGETHER = 8  # attempts on an image that are made side by side, after the first
+MOST_BATCHES = 4  # what is side by side is so many batches at most, as each attempt has images in memory
 
 
 class Found(NamedTuple):
@@ -57,6 +63,44 @@ def worst_case(images: Tensor, attempts: Iterable[Callable[[Tensor], Found]]) ->
         found.forward[where] += one.forward
         found.backward[where] += one.backward
     return found
+
+
+def standing(found: Found, rows: Tensor, count: int) -> Tensor:
+    """Say which of the rows go on: those of an image none of whose rows is at its goal.
+
+    found: of all rows, each an attempt on one of `count` images: row r on image r % count. rows: int64.
+    """
+    return ~found.reached.view(-1, count).any(0)[rows % count]
+
+
+def folded(found: Found, count: int) -> Found:
+    """Put the attempts on each image together: what the first at its goal found, failing that the last.
+
+    found: a row an attempt, row r on image r % count.
+    """
+    reached, forward, backward = (part.view(-1, count) for part in (found.reached, found.forward, found.backward))
+    first = torch.where(reached.any(0), reached.int().argmax(0), len(reached) - 1)
+    images = found.images[first * count + torch.arange(count, device=first.device)]
+    return Found(images, reached.any(0), forward.sum(0), backward.sum(0))
+
+
+def side_by_side(images: Tensor, aims: Sequence[Goal], attempt: Callable[[Tensor, Goal], Found], batch: int) -> Found:
+    """Attempt each aim, in groups: the first alone, as it does for most images, then TOGETHER at a time.
+
+    attempt: what to do with the images at some positions, int64 [N], and a group of A aims for these, one after the
+    other [A N]; its rows for an image should stop when one is at its goal. batch: the classifier's. What becomes of an
+    image depends on its own rows alone.
+    """
+
+    def group(some: Sequence[Goal], where: Tensor) -> Found:
+        size = max(1, MOST_BATCHES * batch // len(some))
+        pieces = [where[start : start + size] for start in range(0, len(where), size)]
+        found = [attempt(piece, Goal.joined([aim[piece] for aim in some])) for piece in pieces]
+        return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+    starts = range(1, len(aims), TOGETHER)
+    groups = [aims[:1], *(aims[start : start + TOGETHER] for start in starts)]
+    return worst_case(images, [partial(group, some) for some in groups])
 
 
 def aims(logits: Tensor, goal: Goal) -> list[Goal]:
