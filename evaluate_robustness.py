@@ -10,12 +10,11 @@ import os
 # Waiting OpenMP threads burn the processor of a shared machine. It must be said before torch starts them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import re
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +32,27 @@ if __package__:  # installed below one root name
         engine,
         forecast,
         header,
+        interrupts,
         metrics,
         models,
         plan,
         probes,
         progress,
+        runs,
+        shards,
         store,
     )
     from .robustness.acceleration import REDUCED  # type: ignore
     from .robustness.attacks import ATTACKS, GRADIENT_FREE, defaults  # type: ignore
     from .robustness.checkpoints import weights_hash  # type: ignore
+    from .robustness.claims import Claiming  # type: ignore
     from .robustness.classifier import Classifier  # type: ignore
     from .robustness.corruptions import CORRUPTIONS  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
     from .robustness.evaluation import Settings, Subject, as_float  # type: ignore
     from .robustness.options import Options  # type: ignore
     from .robustness.scoring import Scoring  # type: ignore
+    from .robustness.stopwatch import Stopwatch  # type: ignore
     from .robustness.suites import SUITES  # type: ignore
 else:
     import datasets
@@ -61,22 +65,27 @@ else:
         engine,
         forecast,
         header,
+        interrupts,
         metrics,
         models,
         plan,
         probes,
         progress,
+        runs,
+        shards,
         store,
     )
     from robustness.acceleration import REDUCED
     from robustness.attacks import ATTACKS, GRADIENT_FREE, defaults
     from robustness.checkpoints import weights_hash
+    from robustness.claims import Claiming
     from robustness.classifier import Classifier
     from robustness.corruptions import CORRUPTIONS
     from robustness.errors import RunError, UsageError
     from robustness.evaluation import Settings, Subject, as_float
     from robustness.options import Options
     from robustness.scoring import Scoring
+    from robustness.stopwatch import Stopwatch
     from robustness.suites import SUITES
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -141,17 +150,28 @@ def evaluate(options: Options, command: str) -> int:
     command: how to do it again, for the reports. Raises UsageError, RunError, DataError or ReportError with a sentence
     for the user.
     """
+    if options.fold:
+        return conclude(store.reopened(options.fold), options)
     computing.keep_freed_memory()
     job = prepare(demo(options) if options.chooses_nothing else options, command)
     if job.options.dry_run:
-        _, subjects = views_and_subjects(job, job.groups)
+        _, subjects = views_and_subjects(job, job.groups, interrupts.Stop())
         print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
         return DONE
-    run = execute(job)
-    print(report(job, run))
+    suites = [group.suite for group in job.groups[1:]]
+    with interrupts.stoppable() as stop, runs.opened(job.options, job.header, suites, job.world) as (run, claims):
+        if job.options.repair:
+            say("\n".join(f"damaged, to be done again: {path}" for path in run.repair()) or "no part is damaged")
+        execute(job, run, claims, stop)
+        return conclude(run, job.options) if job.world.leads else DONE
+
+
+def conclude(run: store.Store, options: Options) -> int:
+    """Fold a run's records into scores, write the reports, print the table; returns the exit code."""
+    print(report(run, options))
     failures = run.failures().num_rows
-    if failures > job.options.max_failures:
-        say(f"error: {failures} images could not be read, see {run.folder / 'failures.csv'}")
+    if failures > options.max_failures:
+        say(f"error: {failures} failures (unreadable images, logits not finite), see {run.folder / 'failures.csv'}")
         return FAILED
     return DONE
 
@@ -167,8 +187,7 @@ class Job:
     """A run that is ready to start.
 
     judges: the models in fp32, by spec, that judge attacks where `models` compute in less. surrogates: what attacks are
-    made on, by spec. data, found, sizes: by the name that groups use; the last says which data sets are not as large as
-    published.
+    made on, by spec. data, found: by the name that groups use. world: the processes that share the work.
     """
 
     options: Options
@@ -178,9 +197,9 @@ class Job:
     surrogates: dict[str, Classifier]
     data: dict[str, datasets.Collection]
     found: dict[str, plan.Found]
-    sizes: dict[str, str]
     settings: Settings
     workers: int
+    world: shards.World
     header: dict[str, Any]
 
 
@@ -189,7 +208,8 @@ def prepare(options: Options, command: str) -> Job:
     check(options)
     asked = plan.asked_suites(options.suite)
     attacks = plan.attack_conditions(options.suite, options.attack, options.attack_flags)
-    settings, workers = computing.settings(options), computing.workers(options)
+    world = shards.world(os.environ)
+    settings, workers = computing.settings(options, world), computing.workers(options)
     weights = models.Weights(options.checkpoint, options.random_weights)
     how = (weights, settings.device, options.precision, options.compile)
     data, absent = find_data(asked, options)
@@ -216,11 +236,10 @@ def prepare(options: Options, command: str) -> Job:
         name: {part: labels.total() for part, labels in by_part.items()} for name, (by_part, _) in inspected.items()
     }
     sizes = datasets.size_notes(data, counts)
-    remarks = [*absent, *sizes.values()]
     everybody = header.Models(resolved, tuple(surrogates.values()))
-    run_header = header.header(command, everybody, described, groups, found, options, environment, remarks)
+    run_header = header.header(command, everybody, described, groups, found, options, environment, absent, sizes)
     crafted_on = {spec: model.classifier for spec, model in surrogates.items()}
-    return Job(options, groups, resolved, judges, crafted_on, data, found, sizes, settings, workers, run_header)
+    return Job(options, groups, resolved, judges, crafted_on, data, found, settings, workers, world, run_header)
 
 
 def scoring_of(name: str) -> Scoring:
@@ -287,17 +306,20 @@ def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, dataset
     return limited, [f"{name} is left out: its data was not found." for name in without if everything]
 
 
-def views_and_subjects(job: Job, groups: Sequence[plan.Group]) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
+def views_and_subjects(
+    job: Job, groups: Sequence[plan.Group], stop: interrupts.Stop
+) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
     """Gather the views of an image that the models need for the groups, each once; subjects point into them."""
     kinds = dict.fromkeys(group.view for group in groups)
     wanted = [{kind: datasets.VIEWS[kind](view_of(model.preprocessing)) for kind in kinds} for model in job.models]
     views = tuple(dict.fromkeys(view for by_kind in wanted for view in by_kind.values()))
+    judges = {spec: stop.between_batches(judge) for spec, judge in job.judges.items()}
     subjects = tuple(
         Subject(
             model.provenance.name,
-            model.classifier,
+            stop.between_batches(model.classifier),
             {kind: views.index(by_kind[kind]) for kind in kinds},
-            job.judges.get(model.provenance.spec),
+            judges.get(model.provenance.spec),
         )
         for model, by_kind in zip(job.models, wanted, strict=True)
     )
@@ -310,29 +332,53 @@ def view_of(preprocessing: models.Preprocessing) -> datasets.View:
     return datasets.View(p.resize, p.input_size, p.interpolation, p.mode)
 
 
-def execute(job: Job) -> store.Store:
-    """Do what is not done yet; returns the run's store with all of its records."""
-    run = open_store(job)
-    pending = [
-        (name, part, groups, chunks)
-        for name, found in job.found.items()
-        for part, labels in found.counts.items()
-        if (groups := [group for group in job.groups if (group.dataset, group.part) == (name, part)])
-        and (chunks := engine.missing(groups, labels.total(), run))
-    ]
-    if run.header["end"] and not pending:
+def execute(job: Job, run: store.Store, claims: Claiming, stop: interrupts.Stop) -> None:
+    """Do what is not done yet; with several processes, what none of them has done, until nothing is left."""
+    tasks = [task for groups in shards.stages(job.groups, job.world) for task in tasks_of(job, groups)]
+    if run.header["end"] and not any(task.missing(run) for task in tasks):
         say(f"{run.folder} is complete: nothing to do")
-        return run
-    before = weights_of(job)
-    with progress.progress(job.header["records_expected"], run.records().num_rows) as advance:
-        for name, part, groups, chunks in pending:
-            dataset = job.data[name].open(part)
-            views, subjects = views_and_subjects(job, groups)
-            how = {"chunk_size": engine.CHUNK_SIZE, "wanted": chunks, "workers": job.workers}
-            batches = datasets.load(dataset, views, decoder=job.options.decode, **how)
-            engine.run(batches, dataset.name, part, groups, subjects, run, job.settings, advance, job.surrogates)
-    run.finish(header.now(), [asdict(finding) for finding in audit_attacks(job, run, before)])
-    return run
+        return
+    before, begun = weights_of(job), time.perf_counter()
+    stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
+    surrogates = {spec: stop.between_batches(classifier) for spec, classifier in job.surrogates.items()}
+    with progress.progress(job.header["records_expected"], run.count(), shown=job.world.leads) as advance:
+        means = engine.Run(run, job.settings, advance, surrogates, claims, job.world, stopwatch)
+        helping = False
+        while pending := [task for task in tasks if task.missing(run)]:
+            if not sum(work(job, task, means, stop, helping) for task in pending) and helping:
+                time.sleep(engine.PATIENCE)  # the rest is in others' hands
+                stop.check()
+                means.hear()
+            helping = True
+    if job.options.profile:
+        say(stopwatch.report(time.perf_counter() - begun))
+    if job.world.leads:
+        run.finish(header.now(), [asdict(finding) for finding in audit_attacks(job, run, before)])
+
+
+def tasks_of(job: Job, groups: Sequence[plan.Group]) -> list[engine.Task]:
+    """Gather what is to be done with each data set, or part of one."""
+    parts = dict.fromkeys((group.dataset, group.part) for group in groups)
+    return [
+        engine.Task(name, part, found, tuple(group for group in groups if (group.dataset, group.part) == (name, part)))
+        for name, part in parts
+        if (found := sum(job.found[name].counts[part].values()))
+    ]
+
+
+def work(job: Job, task: engine.Task, means: engine.Run, stop: interrupts.Stop, helping: bool) -> int:
+    """Do what is free of a task; returns how many blocks that were."""
+    dataset = job.data[task.dataset].open(task.part)
+    views, subjects = views_and_subjects(job, task.groups, stop)
+    batches = datasets.load(
+        dataset,
+        views,
+        decoder=job.options.decode,
+        chunk_size=engine.CHUNK_SIZE,
+        wanted=task.chunks(means, helping=helping),
+        workers=job.workers,
+    )
+    return engine.evaluate(batches, task, subjects, means)
 
 
 def weights_of(job: Job) -> dict[str, str]:
@@ -355,7 +401,7 @@ def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[a
         return []
     group = attacks_of(job)[0]
     findings = audit.audit_records(run.records().to_pandas())
-    views, subjects = views_and_subjects(job, [group])
+    views, subjects = views_and_subjects(job, [group], interrupts.Stop())
     (batch, *_) = datasets.load(job.data[group.dataset].open(group.part).limited(attack_audit.PROBED), views)
     for subject, model in zip(subjects, job.models, strict=True):
         images = as_float(batch.views[subject.views[group.view]].to(job.settings.device))
@@ -366,33 +412,15 @@ def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[a
     return findings
 
 
-def open_store(job: Job) -> store.Store:
-    """Open the run that --name, or the same command, began, or begin one."""
-    out, name = job.options.out, job.options.name
-    earlier = out / name if name else store.find_run(out, job.header["identity"])
-    if job.options.fresh and name:
-        store.discard(out / name)
-    if earlier is None or (job.options.fresh and not name):
-        time = datetime.fromisoformat(job.header["start"]).strftime("%Y%m%d-%H%M%S")
-        parts = [*job.options.model, *(group.suite for group in job.groups[1:]), time]
-        earlier = out / re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join(parts))[-100:].strip("-.")
-    return store.Store(earlier, {"name": earlier.name} | job.header)
-
-
-def report(job: Job, run: store.Store) -> str:
+def report(run: store.Store, options: Options) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
-    general = [note for note in run.header["notes"] if note not in job.sizes.values()]
-    notes: dict[str, dict[str, None]] = {}
-    for group in job.groups:
-        own = (group.note, *general, job.sizes.get(group.dataset))
-        notes.setdefault(group.suite, {}).update(dict.fromkeys(filter(None, own)))
-    records = run.records().to_pandas()
-    scores = metrics.fold(records, seed=job.options.seed, notes={suite: " ".join(own) for suite, own in notes.items()})
+    records, seed = run.records().to_pandas(), run.header["identity"]["seed"]
+    scores = metrics.fold(records, seed=seed, notes=run.header["suite_notes"])
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
     results = reports.Results(run.header, scores)
-    reports.write(results, run.folder, job.options.formats)
+    reports.write(results, run.folder, options.formats)
     return reports.text(results)
 
 

@@ -62,34 +62,39 @@ def load(
     views: Sequence[View],
     *,
     chunk_size: int = 256,
-    wanted: Sequence[int] | None = None,
+    wanted: Iterable[int] | None = None,
     workers: int = 0,
     decoder: Decoder = "fast",
 ) -> Iterator[Batch]:
-    """Yield one batch for each wanted chunk, in ascending order.
+    """Yield one batch for each wanted chunk, in the order wanted.
 
-    wanted: indices into `chunks(len(dataset.samples), chunk_size)`; None means all. workers: threads that read ahead;
+    wanted: indices into `chunks(len(dataset.samples), chunk_size)`, each asked for when reading of it begins; None
+    means all. workers: threads that read ahead;
     with 0 the caller's own thread does the work. The batches do not depend on it. decoder: "pillow" gives Pillow's own
     levels, from which "fast" is up to two away, and takes more than twice as long; both leave out the same samples.
     Raises ValueError for arguments out of range, DataError for data that is unusable as a whole.
     """
     parts = chunks(len(dataset.samples), chunk_size)
-    indices = range(len(parts)) if wanted is None else sorted(set(wanted))
-    if indices and not 0 <= indices[0] <= indices[-1] < len(parts):
-        raise ValueError(f"wanted chunks {indices[0]} to {indices[-1]}, but there are {len(parts)}, counted from 0")
     if workers < 0 or not views:
         raise ValueError(f"give at least one view, not {len(views)}, and 0 or more workers, not {workers}")
     if decoder not in _RENDER:
         raise ValueError(f"there is no decoder {decoder!r}; known: {', '.join(_RENDER)}")
     backgrounds: tuple[Tensor, ...] = ()
-    if dataset.backgrounds and indices:
+    if dataset.backgrounds:
         found = load(dataset.backgrounds, views, chunk_size=chunk_size, workers=workers, decoder=decoder)
         backgrounds = _gathered(found)
-    jobs = (_Job(index, dataset, parts[index], views, _RENDER[decoder], backgrounds) for index in indices)
+    wanted = range(len(parts)) if wanted is None else wanted
+    jobs = (_Job(index, dataset, _part(parts, index), views, _RENDER[decoder], backgrounds) for index in wanted)
     if workers == 0:
         return (job.batch([job.fill(row) for row in range(len(job.samples))]) for job in jobs)
     ahead = max(1, -(-2 * workers // chunk_size))  # the next chunk, or more if they are too small to go round
     return _read_ahead(jobs, workers, ahead)
+
+
+def _part(parts: Sequence[range], index: int) -> range:
+    if not 0 <= index < len(parts):
+        raise ValueError(f"wanted chunk {index}, but there are {len(parts)}, counted from 0")
+    return parts[index]
 
 
 def _gathered(batches: Iterable[Batch]) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from .attacks import NORMS, Goal, Victim, as_pixels, build, rounded_to_8_bits, target_rule
 from .condition import Condition
 from .errors import RunError
-from .records import NO_CLASS, AttackVerdict
+from .records import NO_CLASS, AttackVerdict, Verdict
 from .scoring import Scoring
 
 FLOAT_NOISE = 1e-6  # what rounding may put a pixel outside [0,1], or an image outside its ball
@@ -20,12 +20,14 @@ FLOAT_NOISE = 1e-6  # what rounding may put a pixel outside [0,1], or an image o
 class Assault:
     """Images to attack, all of one batch.
 
-    images: float [B,3,H,W] in [0,1]. labels: int64 [B] as recorded. clean_logits: float [B,1000] of the judge. judge:
-    images → logits on the CPU. victim: what the attack asks, in the classes of `scoring`. generators: one an image.
+    images: float [B,3,H,W] in [0,1]. labels: int64 [B] as recorded. clean, clean_logits: what the judge said of the
+    images, float [B,1000]. judge: images → logits on the CPU. victim: what the attack asks, in the classes of
+    `scoring`. generators: one an image.
     """
 
     images: Tensor
     labels: Tensor
+    clean: Verdict
     clean_logits: Tensor
     scoring: Scoring
     judge: Callable[[Tensor], Tensor]
@@ -38,7 +40,7 @@ def attacked(assault: Assault, condition: Condition) -> AttackVerdict:
 
     Raises RunError when the attack breaks its contract, or the model is not fit for it.
     """
-    clean = assault.scoring.judge(assault.clean_logits, assault.labels)
+    clean = assault.clean
     count, right = len(clean.pred), clean.correct.nonzero()[:, 0]
     facts: dict[str, Any] = {part.name: getattr(clean, part.name) for part in fields(clean)}
     facts |= {name: torch.zeros(count) for name in NORMS}

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .acceleration import AUTOCAST, Precision, accelerate
 from .errors import RunError
 
-__all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing", "batches_of"]
+__all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing", "batches_of", "refuse_not_finite"]
 
 Classifier = Callable[[Tensor], Tensor]  # float [B,3,H,W] in [0,1] → logits [B,K]
 
@@ -66,7 +66,7 @@ class ModuleClassifier:
     def __call__(self, images: Tensor) -> Tensor:
         """Return float32 logits [B,K] for float images [B,3,H,W] in [0,1].
 
-        Raises RunError when the module answers with anything but one [B,K] tensor of finite numbers.
+        Raises RunError when the module answers with anything but one tensor [B,K].
         """
         size = self.preprocessing.input_size
         if images.shape[-2:] != (size, size):
@@ -85,11 +85,16 @@ def batches_of(images: Tensor, size: int) -> Iterator[Tensor]:
 
 
 def checked(logits: object, batch: int) -> Tensor:
-    """Return `logits` as float32 [batch,K]; raise RunError when they are something else, or not finite."""
+    """Return `logits` as float32 [batch,K]; raise RunError when they are something else."""
     if not isinstance(logits, Tensor):
         raise RunError(f"the model returns a {type(logits).__name__}; a classifier returns one tensor of logits")
     if logits.ndim != 2 or len(logits) != batch:
         raise RunError(f"the model returns shape {tuple(logits.shape)} for {batch} images; logits are [{batch}, K]")
+    return logits.float()
+
+
+def refuse_not_finite(logits: Tensor) -> Tensor:
+    """Return the logits; raises RunError when one is not finite. Waits for the device, so not for every batch."""
     if not bool(torch.isfinite(logits).all()):
         raise RunError("the model returns logits that are not finite")
-    return logits.float()
+    return logits

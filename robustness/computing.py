@@ -10,24 +10,27 @@ import torch
 from .errors import UsageError
 from .evaluation import Settings
 from .options import Options
+from .shards import World
 
-BATCH_SIZE = {"cpu": 32, "cuda": 128}
+BATCH_SIZE = {"cpu": 32, "cuda": 256}  # to start with; a batch that does not fit is halved until it does
+CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")  # torch has no class of error for it
 MAX_WORKERS = 8
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 
 
-def settings(options: Options) -> Settings:
+def settings(options: Options, world: World) -> Settings:
     """Choose device and batch size, and tell torch which float32 arithmetic to use.
 
-    Raises UsageError for a device that is not there and for numbers below 1.
+    Of several processes on a machine each has a GPU of its own, as far as there are. Raises UsageError for a device
+    that is not there and for numbers below 1.
     """
-    device = _device(options.device)
+    device = _device(options.device, world.local_rank)
     if device.type == "cuda":
         _allow_tf32(options.precision == "tf32")
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")
-    return Settings(options.seed, device, batch_size, options.fixed_batches)
+    return Settings(options.seed, device, batch_size, options.fixed_batches, options.keep_going)
 
 
 def workers(options: Options) -> int:
@@ -65,9 +68,16 @@ def _allow_tf32(allowed: bool) -> None:
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def _device(name: str) -> torch.device:
+def out_of_memory(error: RuntimeError) -> bool:
+    """Say whether an error of torch's is one of memory, on a GPU or not, that a smaller batch may spare."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in CPU_OUT_OF_MEMORY)
+
+
+def _device(name: str, local_rank: int) -> torch.device:
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda", local_rank % torch.cuda.device_count())
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:

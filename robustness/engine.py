@@ -1,22 +1,34 @@
 """Batches × conditions → predictions: the loop that every run is.
 
-It asks the store what is missing, has it evaluated and appends it. It knows no data set and no file.
+It asks the store what is missing, has it evaluated and appended. It knows no data set and no file.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Protocol
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
+import torch
 
+from .claims import Claiming, Unshared
 from .classifier import Classifier
+from .computing import out_of_memory
+from .condition import Condition
 from .errors import RunError
 from .evaluation import Evaluator, Samples, Settings, Subject
 from .plan import Group
-from .records import SCHEMA, rows
+from .records import SCHEMA, Verdict, rows
+from .shards import World
+from .stopwatch import Stopwatch
 from .store import FAILURE_SCHEMA, Store
+from .writer import Writer
 
 CHUNK_SIZE = 256  # samples decoded and stored together; a larger batch size gains nothing
+PATIENCE = 1.0  # seconds until a process that has nothing to do looks again whether the others have died
+
+log = logging.getLogger(__name__)
 
 
 class Failure(Protocol):
@@ -37,61 +49,157 @@ class Batch(Samples, Protocol):
     def failures(self) -> Sequence[Failure]: ...  # noqa: D102
 
 
+@dataclass(slots=True)
+class Run:
+    """What all batches of a run have in common.
+
+    settings: changed when memory runs out. advance: called with the number of records that were just made. surrogates:
+    the classifiers that attacks are made on, by the name that their conditions use. claims: which parts are this
+    process's to do, of all in `world`.
+    """
+
+    store: Store
+    settings: Settings
+    advance: Callable[[int], object]
+    surrogates: Mapping[str, Classifier] = field(default_factory=dict)
+    claims: Claiming = field(default_factory=Unshared)
+    world: World = field(default_factory=World)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def hear(self) -> None:
+        """Let whoever watches the progress know of what other processes have done."""
+        if self.world.leads and self.world.size > 1:
+            self.advance(self.store.news())
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done with one data set, or a part of one: `samples` of them, under the conditions of `groups`."""
+
+    dataset: str
+    part: str
+    samples: int
+    groups: tuple[Group, ...]
+
+    def missing(self, store: Store) -> list[int]:
+        """List the chunks that have a block to do."""
+        return [index for index in range(self._chunks) if self._blocks(index, store)]
+
+    def chunks(self, run: Run, *, helping: bool = False) -> Iterator[int]:
+        """Yield the chunks that have a block to do and that nobody else is working on, and claim them.
+
+        They are looked for when they are asked for. helping: also yield those that somebody is working on, if there is
+        a block in them that nobody has begun.
+        """
+        for index in run.world.order(self._chunks):
+            blocks = self._blocks(index, run.store)
+            free = any(not run.claims.holder(block) for block in blocks) if helping else bool(blocks)
+            if free and (helping or run.claims.take(self.name(index))):
+                yield index
+
+    def name(self, index: int) -> str:
+        """Name a chunk."""
+        return _dotted(self.dataset, self.part, index)
+
+    def _blocks(self, index: int, store: Store) -> list[str]:
+        names = [part_name(group, name, index) for group in self.groups for name, _ in group.blocks()]
+        return [name for name in names if not store.has(name)]
+
+    @property
+    def _chunks(self) -> int:
+        return -(-self.samples // CHUNK_SIZE)
+
+
 def part_name(group: Group, block: str, index: int) -> str:
     """Name the store's part for one block of conditions on one batch of samples."""
     dataset = "" if group.dataset == group.suite else group.dataset
     return _dotted(group.suite, dataset, group.part, block, index)
 
 
-def missing(groups: Sequence[Group], samples: int, store: Store) -> list[int]:
-    """List which chunks of a data set, or a part of one, of so many samples still have a block to do."""
-    blocks = [(group, name) for group in groups for name, _ in group.blocks()]
-    chunks = range(-(-samples // CHUNK_SIZE))
-    return [i for i in chunks if not all(store.has(part_name(group, name, i)) for group, name in blocks)]
+def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], run: Run) -> int:
+    """Evaluate every block of the task that is missing and free on every batch, and append its records to the store.
 
-
-def run(
-    batches: Iterable[Batch],
-    dataset: str,
-    part: str,
-    groups: Sequence[Group],
-    subjects: Sequence[Subject],
-    store: Store,
-    settings: Settings,
-    advance: Callable[[int], object],
-    surrogates: Mapping[str, Classifier] = MappingProxyType({}),
-) -> None:
-    """Evaluate every missing block of `groups` on every batch, and append its records to the store.
-
-    dataset, part: whose batches these are; part is "" for a data set without parts. surrogates: the classifiers that
-    attacks are made on, by the name that their conditions use. advance: called with the number of
-    records that were just made. Raises RunError for a model or an attack that breaks its contract; what was appended
-    before stays.
+    Returns how many blocks that were. Raises RunError for a model or an attack that breaks its contract, or a disk that
+    refuses; what was appended before stays.
     """
-    for batch in batches:
-        store.fail(_dotted(dataset, part, batch.index), _failures(dataset, part, batch.failures))
-        evaluator = Evaluator(batch, subjects, settings, surrogates)
-        for group in groups:
-            blocks = [name for name, _ in group.blocks() if not store.has(part_name(group, name, batch.index))]
-            chosen = evaluator.among(group.scoring.codes) if blocks else evaluator
-            for name in blocks:
-                store.append(part_name(group, name, batch.index), _block(chosen, dataset, group, name, advance))
+    done = 0
+    with Writer() as writer:
+        for batch in _waited_for(_uploaded(batches, run.settings.device), run.stopwatch):
+            failed = [(failure.sample_id, failure.reason) for failure in batch.failures]
+            run.store.fail(task.name(batch.index), _failures(task, failed))
+            evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch)
+            for group in task.groups:
+                parts = {part_name(group, name, batch.index): name for name, _ in group.blocks()}
+                chosen = None
+                for part, name in parts.items():
+                    if run.store.has(part) or not run.claims.take(part):
+                        continue
+                    chosen = chosen or evaluator.among(group.scoring.codes)
+                    table = _block(chosen, task, group, name, run)
+                    writer.submit(_keeping(part, table, _failures(task, chosen.spoilt), run))
+                    chosen.spoilt, done = [], done + 1
+                    run.hear()
+            run.claims.release(task.name(batch.index))
+    return done
 
 
-def _block(evaluator: Evaluator, dataset: str, group: Group, name: str, advance: Callable[[int], object]) -> pa.Table:
+def _waited_for(batches: Iterable[Batch], stopwatch: Stopwatch) -> Iterator[Batch]:
+    """Count the time that passes until the next batch is there."""
+    iterator = iter(batches)
+    while True:
+        with stopwatch("wait for pictures"):
+            batch = next(iterator, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callable[[], None]:
+    """Make what writes a part, once it is its turn."""
+
+    def write() -> None:
+        with run.stopwatch("write (a thread beside)"):
+            run.store.fail(part, failures)
+            run.store.append(part, table)
+        run.claims.release(part)
+
+    return write
+
+
+def _block(evaluator: Evaluator, task: Task, group: Group, name: str, run: Run) -> pa.Table:
     """Evaluate one block on one batch: the records of every subject under each of its conditions."""
     samples, tables = evaluator.samples, [SCHEMA.empty_table()]
     for condition in dict(group.blocks())[name] if samples.sample_ids else ():
         try:
-            verdicts = evaluator.verdicts(group, condition)
+            verdicts = _verdicts(evaluator, group, condition, run)
         except RunError as error:
             raise RunError(f"{group.suite}, {condition.key}, {samples.sample_ids[0]} …: {error}") from error
-        tables += [
-            rows(subject.name, group.suite, dataset, condition, samples, verdict)
-            for subject, verdict in zip(evaluator.subjects, verdicts, strict=True)
-        ]
-        advance(len(verdicts) * len(samples.sample_ids))
+        with run.stopwatch("make records"):
+            tables += [
+                rows(subject.name, group.suite, task.dataset, condition, samples, verdict)
+                for subject, verdict in zip(evaluator.subjects, verdicts, strict=True)
+            ]
+        run.advance(len(verdicts) * len(samples.sample_ids))
     return pa.concat_tables(tables)
+
+
+def _verdicts(evaluator: Evaluator, group: Group, condition: Condition, run: Run) -> list[Verdict]:
+    """Ask the evaluator, in ever smaller batches where memory runs out; the run stays with what fits."""
+    while True:
+        before = len(evaluator.spoilt)
+        try:
+            return evaluator.verdicts(group, condition)
+        except RuntimeError as error:
+            size = evaluator.settings.batch_size
+            if not out_of_memory(error):
+                raise
+            if size == 1:
+                raise RunError(f"out of memory with a single image ({str(error).splitlines()[0]})") from error
+        # out here, as the error would keep alive what the batch has taken
+        del evaluator.spoilt[before:]
+        run.settings = evaluator.settings = replace(evaluator.settings, batch_size=size // 2)
+        run.store.note("batch_size_after_out_of_memory", size // 2)
+        log.warning("out of memory with %d images a batch: going on with %d", size, size // 2)
 
 
 def _dotted(*names: str | int) -> str:
@@ -100,7 +208,32 @@ def _dotted(*names: str | int) -> str:
     return ".".join(filter(None, written))
 
 
-def _failures(dataset: str, part: str, failures: Sequence[Failure]) -> pa.Table:
-    place = f"{part}/" if part else ""
-    columns = [{"dataset": dataset, "sample_id": f"{place}{f.sample_id}", "reason": f.reason} for f in failures]
-    return pa.Table.from_pylist(columns, schema=FAILURE_SCHEMA)
+def _failures(task: Task, failures: Sequence[tuple[str, str]]) -> pa.Table:
+    """Lay out samples that failed, and why, as `FAILURE_SCHEMA`."""
+    place = f"{task.part}/" if task.part else ""
+    rows = [{"dataset": task.dataset, "sample_id": f"{place}{name}", "reason": reason} for name, reason in failures]
+    return pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA)
+
+
+def _uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Bring a batch's pixels to a GPU once for all conditions, the next ones while this one is worked on."""
+    if device.type == "cpu":
+        yield from batches
+        return
+    iterator = iter(batches)
+
+    def upload() -> Batch | None:
+        batch = next(iterator, None)
+        if batch is None:
+            return None
+        moved = {
+            name: tuple(view.pin_memory().to(device, non_blocking=True) for view in getattr(batch, name))
+            for name in ("views", "masks", "backgrounds")
+        }
+        return cast(Batch, replace(cast(Any, batch), **moved))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
+        coming = pool.submit(upload)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(upload)
+            yield batch

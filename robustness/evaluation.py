@@ -15,12 +15,14 @@ from torch import Tensor
 from .attacked import Assault, attacked
 from .attacks import Victim
 from .challenge import worst_background
-from .classifier import Classifier, batches_of
+from .classifier import Classifier, batches_of, refuse_not_finite
 from .condition import Condition
 from .corruptions import apply_jpeg, corrupt
+from .errors import RunError
 from .plan import Group
-from .records import NO_CLASS, AttackVerdict, Labelled, Verdict, joined
+from .records import NO_CLASS, AttackVerdict, Labelled, Verdict, spoiled
 from .seeds import generator
+from .stopwatch import Stopwatch
 
 
 class Samples(Labelled, Protocol):
@@ -68,16 +70,22 @@ class Settings:
     """How a run computes. Of these the seed alone may change a number, but for the rounding of gradient attacks.
 
     padded: whether attacks fill up their last batch, so that rounding does not depend on how many images are left.
+    keep_going: whether samples whose logits are not finite count as wrong, rather than end the run.
     """
 
     seed: int
     device: torch.device
     batch_size: int
     padded: bool = False
+    keep_going: bool = False
 
 
 class Evaluator:
-    """One batch of samples while its conditions are worked through; clean logits are found once and kept."""
+    """One batch of samples while its conditions are worked through; clean logits are found once and kept.
+
+    settings may be exchanged between two conditions. spoilt: (sample id, reason) of each sample that counted as wrong
+    because its logits were not finite.
+    """
 
     def __init__(
         self,
@@ -85,8 +93,11 @@ class Evaluator:
         subjects: Sequence[Subject],
         settings: Settings,
         surrogates: Mapping[str, Classifier] = MappingProxyType({}),
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
+        self.stopwatch = stopwatch or Stopwatch()
+        self.spoilt: list[tuple[str, str]] = []
         self._logits: dict[tuple[str, int, bool], Tensor] = {}
 
     def among(self, codes: Collection[int]) -> "Evaluator":
@@ -104,7 +115,7 @@ class Evaluator:
             tuple(mask[kept] for mask in self.samples.masks),
             self.samples.backgrounds,
         )
-        some = Evaluator(selection, self.subjects, self.settings, self.surrogates)
+        some = Evaluator(selection, self.subjects, self.settings, self.surrogates, self.stopwatch)
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
         return some
 
@@ -117,21 +128,23 @@ class Evaluator:
 
     def corrupted(self, group: Group, condition: Condition) -> list[Verdict]:
         """Corrupt, store as JPEG where the group says so, and classify."""
-        pieces: list[list[Verdict]] = []
+        logits: list[list[Tensor]] = [[] for _ in self.subjects]
         for piece in self._pieces():
             generators = self._generators(condition, range(len(self.samples.sample_ids))[piece])
             shown: dict[int, Tensor] = {}
-            for view in {subject.views[group.view] for subject in self.subjects}:
-                images = self.samples.views[view][piece].to(self.settings.device)
-                images = corrupt(images, condition.name, condition.severity or 0, generators)
-                shown[view] = apply_jpeg(images, group.jpeg_quality) if group.jpeg_quality else images
-            logits = [self._classify(subject, shown[subject.views[group.view]]) for subject in self.subjects]
-            pieces.append([group.scoring.judge(each, self.samples.labels[piece]) for each in logits])
-        return [joined(verdicts) for verdicts in zip(*pieces, strict=True)]
+            with self.stopwatch("corrupt"):
+                for view in {subject.views[group.view] for subject in self.subjects}:
+                    images = self.samples.views[view][piece].to(self.settings.device)
+                    images = corrupt(images, condition.name, condition.severity or 0, generators)
+                    shown[view] = apply_jpeg(images, group.jpeg_quality) if group.jpeg_quality else images
+            for subject, own in zip(self.subjects, logits, strict=True):
+                own.append(self._in_batches(subject.classifier, as_float(shown[subject.views[group.view]])))
+        judged = zip(self.subjects, logits, strict=True)
+        return [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]
 
-    def clean(self, subject: Subject, group: Group, _condition: Condition | None = None) -> Verdict:
+    def clean(self, subject: Subject, group: Group, condition: Condition) -> Verdict:
         """Judge the images as they are."""
-        return group.scoring.judge(self.logits(subject, subject.views[group.view]), self.samples.labels)
+        return self._judge(subject, group, condition, self.logits(subject, subject.views[group.view]))
 
     def logits(self, subject: Subject, view: int, classifier: Classifier | None = None) -> Tensor:
         """Classify the images as they are, once: float32 [B,1000] on the CPU. classifier: the subject's own if None."""
@@ -139,14 +152,14 @@ class Evaluator:
         if key not in self._logits:
             pieces = (as_float(self.samples.views[view][piece].to(self.settings.device)) for piece in self._pieces())
             logits = [self._in_batches(classifier or subject.classifier, piece) for piece in pieces]
-            self._logits[key] = torch.cat(logits)
+            self._logits[key] = torch.cat(logits).cpu()
         return self._logits[key]
 
     def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
         """Judge each foreground on the first background that flips its classification."""
         samples, view, scoring = self.samples, subject.views[group.view], group.scoring
         logits, tried = worst_background(
-            lambda images: self._classify(subject, images),
+            lambda images: refuse_not_finite(self._in_batches(subject.classifier, as_float(images)).cpu()),
             lambda logits: scoring.class_logits(logits).argmax(1),
             samples.views[view],
             samples.masks[view],
@@ -164,24 +177,45 @@ class Evaluator:
         view, judge = subject.views[group.view], subject.judge or subject.classifier
         surrogate = str(dict(condition.params).get("surrogate", ""))
         attacker = self.surrogates[surrogate] if surrogate else subject.classifier
+        clean_logits = self.logits(subject, view, judge)
+
+        def asked(images: Tensor) -> Tensor:
+            with self.stopwatch("forward"):
+                return refuse_not_finite(attacker(images))
+
         assault = Assault(
             images=as_float(self.samples.views[view].to(self.settings.device)),
             labels=self.samples.labels,
-            clean_logits=self.logits(subject, view, judge),
+            clean=self._judge(subject, group, condition, clean_logits),
+            clean_logits=clean_logits,
             scoring=group.scoring,
-            judge=lambda images: self._in_batches(judge, images),
-            victim=Victim(group.scoring.classifier(attacker), self.settings.batch_size, padded=self.settings.padded),
+            judge=lambda images: refuse_not_finite(self._in_batches(judge, images)).cpu(),
+            victim=Victim(group.scoring.classifier(asked), self.settings.batch_size, padded=self.settings.padded),
             generators=self._generators(condition, range(len(self.samples.sample_ids))),
         )
-        return attacked(assault, condition)
+        with self.stopwatch("attack, backward"):
+            return attacked(assault, condition)
 
-    def _classify(self, subject: Subject, images: Tensor) -> Tensor:
-        return self._in_batches(subject.classifier, as_float(images.to(self.settings.device)))
+    def _judge(self, subject: Subject, group: Group, condition: Condition, logits: Tensor) -> Verdict:
+        """Judge logits [B,1000] on the CPU. Those that are not finite are an error, or wrong if that is wanted."""
+        broken = ~logits.isfinite().all(1)
+        if not bool(broken.any()):
+            return group.scoring.judge(logits, self.samples.labels)
+        ids = [self.samples.sample_ids[i] for i in broken.nonzero()[:, 0].tolist()]
+        if not self.settings.keep_going:
+            raise RunError(
+                f"the logits of {subject.name} for {ids[0]} are not finite, nor those for {len(ids) - 1} others of its "
+                "batch; --keep-going counts such samples as wrong"
+            )
+        reason = f"counts as wrong: logits of {subject.name} not finite in {group.suite}, {condition.key}"
+        self.spoilt += [(sample_id, reason) for sample_id in ids]
+        return spoiled(group.scoring.judge(logits.nan_to_num(0, 0, 0), self.samples.labels), broken)
 
     def _in_batches(self, classifier: Classifier, images: Tensor) -> Tensor:
-        """Classify float images [B,3,H,W] in batches: float32 [B,1000] on the CPU."""
-        with torch.inference_mode():
-            return torch.cat([classifier(piece).cpu() for piece in batches_of(images, self.settings.batch_size)])
+        """Classify float images [B,3,H,W], of any device, in batches: float32 [B,1000] on the device."""
+        with torch.inference_mode(), self.stopwatch("forward"):
+            pieces = batches_of(images, self.settings.batch_size)
+            return torch.cat([classifier(piece.to(self.settings.device)) for piece in pieces])
 
     def _pieces(self) -> Iterator[slice]:
         step = self.settings.batch_size

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -34,14 +35,20 @@ def header(
     found: Mapping[str, Found],
     options: Options,
     environment: Mapping[str, Any],
-    remarks: Sequence[str] = (),
+    absent: Sequence[str] = (),
+    sizes: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Gather the header of a run that is about to start.
 
     data: by the name that groups use; each says its dataset (name), count, classes and the hash of its ids, sizes and
-    labels. found: the same data sets, counted. remarks: what the notes begin with. "identity" is all that a number
-    depends on: two runs with the same identity have the same records.
+    labels. found: the same data sets, counted. absent: what the notes begin with. sizes: which data sets are not as
+    large as published. "identity" is all that a number depends on: runs with the same identity have the same records.
     """
+    general = [*absent, *notes([*models.evaluated, *models.surrogates], data, groups, options)]
+    by_suite: dict[str, dict[str, None]] = {}
+    for group in groups:
+        own = (group.note, *general, sizes.get(group.dataset))
+        by_suite.setdefault(group.suite, {}).update(dict.fromkeys(filter(None, own)))
     conditions: dict[str, list[str]] = {}
     for group in groups:
         conditions.setdefault(group.suite, []).extend(condition.key for condition in group.conditions)
@@ -52,7 +59,8 @@ def header(
         "start": now(),
         "end": None,
         "records_expected": len(models.evaluated) * records,
-        "notes": [*remarks, *notes([*models.evaluated, *models.surrogates], data, groups, options)],
+        "notes": [*absent, *sizes.values(), *general[len(absent) :]],
+        "suite_notes": {suite: " ".join(own) for suite, own in by_suite.items()},
         "identity": {
             "version": VERSION,
             "seed": options.seed,

@@ -83,9 +83,13 @@ class Options:
     compile: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
     """Translate the model with torch.compile: a minute or more at the start, then faster."""
     batch_size: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
-    """Images a forward pass; changes the speed and nothing else."""
+    """Images a forward pass, halved when memory runs out; changes the speed and nothing else."""
     workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
-    """Processes that decode images."""
+    """Threads that decode images."""
+    keep_going: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    """Count samples whose logits are not finite as wrong and as failures, instead of stopping."""
+    profile: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    """Print where the time went; on a GPU the run is slower for it."""
 
     out: Annotated[Path, Parameter(group=RESULTS)] = Path("results")
     """Where runs are kept."""
@@ -93,6 +97,10 @@ class Options:
     """The run's folder below --out; a run that is there resumes. Default: the same command's run, or a new one."""
     fresh: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
     """Start over instead of resuming."""
+    repair: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
+    """Look for damaged parts of the run's records, put them aside and do them again."""
+    fold: Annotated[Path | None, Parameter(group=RESULTS)] = None
+    """Make the scores and reports of this run's folder anew from its records, and do nothing else."""
     formats: Annotated[Listed, Parameter(group=RESULTS)] = ("csv", "markdown", "html")
     """Reports to write, of csv, markdown, html, json."""
     seed: Annotated[int, Parameter(group=RESULTS)] = 0

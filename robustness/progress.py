@@ -11,11 +11,14 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def progress(total: int, done: int) -> Iterator[Callable[[int], object]]:
+def progress(total: int, done: int, *, shown: bool = True) -> Iterator[Callable[[int], object]]:
     """Yield a function to be called with the number of records just made.
 
-    total, done: records of the whole run, and those that an earlier call made.
+    total, done: records of the whole run, and those that an earlier call made. shown: whether anybody looks.
     """
+    if not shown:
+        yield lambda _count: None
+        return
     if sys.stderr.isatty():
         with tqdm(total=total, initial=done, unit="record", dynamic_ncols=True, smoothing=0.1) as bar:
             yield bar.update

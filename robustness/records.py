@@ -1,7 +1,7 @@
 """The record: one row per model × condition × sample, from which every number is folded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
         ("sample_id", pa.string()),  # path below the data set's root, with /
         ("label", pa.int16()),  # null for a picture of no class (ImageNet-O)
         ("pred", pa.int16()),  # the benchmark's own decision, a class as in `label`; -1 for none of its classes
-        ("confidence", pa.float32()),  # the probability of the decision
+        ("confidence", pa.float32()),  # the probability of the decision; null where the logits were not finite
         ("correct", pa.bool_()),  # null where there is no label
         ("correct5", pa.bool_()),  # the label is among the five largest logits
         ("texture", pa.int16()),  # class of the texture, as in `label`; null for anything but cue conflicts
@@ -83,12 +83,16 @@ class AttackVerdict(Verdict):
     success_8bit: Tensor  # bool
 
 
-def joined(verdicts: Sequence[Verdict]) -> Verdict:
-    """Concatenate verdicts of the same type in order."""
-    kind = type(verdicts[0])
-    parts = {f.name: [getattr(verdict, f.name) for verdict in verdicts] for f in fields(kind)}
-    whole: dict[str, Any] = {name: None if values[0] is None else torch.cat(values) for name, values in parts.items()}
-    return kind(**whole)
+def spoiled(verdict: Verdict, broken: Tensor) -> Verdict:
+    """Count samples, bool [B], as wrong: no class was decided for, and with no confidence that could be told."""
+    changed: dict[str, Any] = {"confidence": verdict.confidence.masked_fill(broken, torch.nan)}
+    for name in ("correct", "correct5", "correct_1000way", "correct_restricted"):
+        if (found := getattr(verdict, name)) is not None:
+            changed[name] = found & ~broken
+    for name in ("pred", "pred_1000way"):
+        if (found := getattr(verdict, name)) is not None:
+            changed[name] = found.masked_fill(broken, NO_CLASS)
+    return replace(verdict, **changed)
 
 
 def rows(
@@ -116,6 +120,7 @@ def rows(
     for name in ("correct", "correct5", "correct_1000way", "correct_restricted"):
         if columns[name] is not None:
             columns[name] = pa.array(columns[name], mask=unlabelled)
+    columns["confidence"] = pa.array(verdict.confidence.numpy(), from_pandas=True)
     if isinstance(verdict, AttackVerdict):
         for name in ("target", "success", "success_8bit"):
             if columns[name] is not None:

@@ -1,13 +1,14 @@
 """Records on disk, so that a run cannot lose what it has done.
 
 A run's folder holds `run.json` and `records/*.parquet`. A part is written to a temporary name, synced and renamed:
-it is whole or absent, and its presence is the resume state.
+it is whole or absent, and its presence is the resume state. Parquet's checksums tell a part that was damaged later.
 """
 
 import json
 import logging
 import os
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .records import SCHEMA
 SCHEMA_VERSION = 1
 KEPT = ("start", "end", "records_done", "failures", "findings")  # what a resumed run knows of its beginning
 HEADER, RECORDS, FAILURES, SUFFIX = "run.json", "records", "failures", ".parquet"
+ROWS = b"rows"  # a part says how many it has
 FAILURE_SCHEMA = pa.schema([("dataset", pa.string()), ("sample_id", pa.string()), ("reason", pa.string())])
 
 
@@ -30,37 +32,44 @@ class Store:
     header: everything that was in force, as JSON values. Its "identity" is all that a number depends on.
     """
 
-    def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, header: Mapping[str, Any], *, leads: bool = True, shared: bool = False) -> None:
         """Open the run in `folder`, or begin it.
 
-        Raises UsageError when the folder holds a run of another identity, and RunError when it cannot be read or
-        written.
+        leads: whether this process writes the header of a run that has begun. shared: whether others write parts of it
+        at the same time. Raises UsageError when the folder holds a run of another identity, and RunError when it cannot
+        be read or written.
         """
-        self.folder = folder
+        self.folder, self.leads, self.shared = folder, leads, shared
         self.header: dict[str, Any] = {"schema": SCHEMA_VERSION, **header}
         try:
             (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-            for leftover in folder.glob("*/*.tmp"):
+            for leftover in () if shared else folder.glob("*/*.tmp"):
                 leftover.unlink()
-            if (folder / HEADER).exists():
+            if (folder / HEADER).exists() or not self._begin():
                 earlier = read_header(folder)
                 _refuse_differences(folder, earlier["identity"], self.header["identity"])
                 self.header |= {key: earlier[key] for key in KEPT if key in earlier}
-            self._write_header()
+                self.header |= _environments(earlier, self.header)
+                if leads:
+                    self._write_header()
         except OSError as error:
             raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
         self._present = {(path.parent.name, path.stem) for path in folder.glob(f"*/*{SUFFIX}")}
+        self._counted = {part for kind, part in self._present if kind == RECORDS}
 
     def has(self, part: str) -> bool:
-        """Say whether the records of `part` are complete."""
-        return (RECORDS, part) in self._present
+        """Say whether the records of `part` are complete, whoever made them."""
+        key = RECORDS, part
+        if key not in self._present and self.shared and self._path(*key).exists():
+            self._present.add(key)
+        return key in self._present
 
     def append(self, part: str, table: pa.Table) -> None:
         """Write the records of `part` at once; raises RunError when the disk refuses."""
         self._write(RECORDS, part, table)
 
     def fail(self, part: str, table: pa.Table) -> None:
-        """Write the unreadable samples of `part`: a table of `FAILURE_SCHEMA`."""
+        """Write the samples of `part` that failed: a table of `FAILURE_SCHEMA`."""
         if table.num_rows and (FAILURES, part) not in self._present:
             self._write(FAILURES, part, table)
 
@@ -72,21 +81,74 @@ class Store:
         """Read all failures."""
         return self._read(FAILURES, FAILURE_SCHEMA)
 
+    def count(self) -> int:
+        """Count all records without reading them."""
+        return sum(_rows(path) for path in self._paths(RECORDS))
+
+    def news(self) -> int:
+        """Count the records that other processes have made since the last time this was asked."""
+        new = [path for path in self._paths(RECORDS) if path.stem not in self._counted]
+        self._counted |= {path.stem for path in new}
+        return sum(map(_rows, new))
+
+    def repair(self) -> list[Path]:
+        """Put damaged parts aside, so that they are done again; returns what they are called now."""
+        moved = []
+        for kind, schema in ((RECORDS, SCHEMA), (FAILURES, FAILURE_SCHEMA)):
+            for path in self._paths(kind):
+                try:
+                    _table(path, schema)
+                except RunError:
+                    moved.append(path.rename(path.with_name(path.name + ".damaged")))
+                    self._present.discard((kind, path.stem))
+        return moved
+
+    def note(self, key: str, value: object) -> None:
+        """Add to what the header says of how the run computes."""
+        self.header.setdefault("environment", {})[key] = value
+
     def finish(self, end: str, findings: Sequence[Mapping[str, str]] = ()) -> None:
         """Write down that nothing is left to do, how much was done, and what an audit found."""
-        counts = {"records_done": self.records().num_rows, "failures": self.failures().num_rows}
+        counts = {"records_done": self.count(), "failures": self.failures().num_rows}
         self.header |= {"end": end, "findings": list(findings)} | counts
         self._write_header()
 
+    def _begin(self) -> bool:
+        """Write the header of a new run; False when another process was faster."""
+        path = self.folder / HEADER
+        if not self.shared:
+            self._write_header()
+            return True
+        own = path.with_name(_temporary(path.name))
+        write_whole(own, self._header_text())
+        try:
+            os.link(own, path)
+        except FileExistsError:
+            return False
+        finally:
+            own.unlink()
+        return True
+
     def _write_header(self) -> None:
-        text = json.dumps(self.header, indent=2, ensure_ascii=False) + "\n"
-        write_whole(self.folder / HEADER, text.encode())
+        write_whole(self.folder / HEADER, self._header_text())
+
+    def _header_text(self) -> bytes:
+        return (json.dumps(self.header, indent=2, ensure_ascii=False) + "\n").encode()
+
+    def _path(self, kind: str, part: str) -> Path:
+        return self.folder / kind / f"{part}{SUFFIX}"
+
+    def _paths(self, kind: str) -> list[Path]:
+        return sorted((self.folder / kind).glob(f"*{SUFFIX}"))
 
     def _write(self, kind: str, part: str, table: pa.Table) -> None:
         notes = "; ".join(self.header.get("notes", ()))
         sink = pa.BufferOutputStream()
-        pq.write_table(table.replace_schema_metadata({"notes": notes}), sink, compression="zstd")
-        path = self.folder / kind / f"{part}{SUFFIX}"
+        noted = table.replace_schema_metadata({"notes": notes, ROWS: str(table.num_rows)})
+        pq.write_table(noted, sink, compression="zstd", write_page_checksum=True)
+        path = self._path(kind, part)
+        if kind == RECORDS:
+            self._counted.add(part)
         try:
             path.parent.mkdir(exist_ok=True)
             write_whole(path, sink.getvalue())
@@ -95,13 +157,43 @@ class Store:
         self._present.add((kind, part))
 
     def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
-        tables = []
-        for path in sorted((self.folder / kind).glob(f"*{SUFFIX}")):
-            try:
-                tables.append(pq.read_table(path, partitioning=None).replace_schema_metadata(None).cast(schema))
-            except (pa.ArrowInvalid, OSError, ValueError) as error:
-                raise RunError(f"{path} is damaged ({error}); delete it and run again to redo this part") from error
+        tables = [_table(path, schema) for path in self._paths(kind)]
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read one part; raises RunError when it is damaged."""
+    try:
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        _refuse_other_content(table, schema)
+        return table.replace_schema_metadata(None)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); the same command with --repair does this part again") from error
+
+
+def _refuse_other_content(table: pa.Table, schema: pa.Schema) -> None:
+    """Raise ValueError for a table that is not what was written, by what no page's checksum covers."""
+    if not table.schema.equals(schema):
+        raise ValueError("its columns are not those of a run's parts")
+    rows = str(table.num_rows).encode()
+    if (table.schema.metadata or {}).get(ROWS, rows) != rows:
+        raise ValueError(f"it has {table.num_rows} rows, not as many as were written")
+
+
+def _rows(path: Path) -> int:
+    """Count the rows of a part; 0 for one that is damaged."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
+
+
+def _environments(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """List what earlier calls of the run computed on, where it differs from now: each once."""
+    before = [*earlier.get("earlier_environments", ()), earlier.get("environment")]
+    different = [one for one in before if one and one != now.get("environment")]
+    unique = [one for index, one in enumerate(different) if one not in different[:index]]
+    return {"earlier_environments": unique} if unique else {}
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -114,6 +206,18 @@ def read_header(folder: Path) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("schema") != SCHEMA_VERSION:
         raise RunError(f"{path} is not the header of a run of schema {SCHEMA_VERSION}")
     return header
+
+
+def reopened(folder: Path) -> Store:
+    """Open a run's folder to read it, whatever began it. Raises UsageError when it is none."""
+    if not (folder / HEADER).exists():
+        raise UsageError(f"{folder} is not a run: there is no {HEADER}")
+    return Store(folder, read_header(folder), leads=False, shared=True)
+
+
+def canonical(identity: Mapping[str, Any]) -> bytes:
+    """Write an identity so that equal ones are equal bytes."""
+    return json.dumps(identity, sort_keys=True).encode()
 
 
 def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:
@@ -131,12 +235,14 @@ def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:
     return max(same)[1] if same else None
 
 
-def discard(folder: Path) -> None:
-    """Remove the records of the run in `folder`; raises UsageError when it is a folder of something else."""
-    if not folder.exists():
-        return
-    if not (folder / HEADER).exists() and any(folder.iterdir()):
+def refuse_strangers(folder: Path) -> None:
+    """Raise UsageError for a folder of something else than a run."""
+    if folder.exists() and not (folder / HEADER).exists() and any(path.name != RECORDS for path in folder.iterdir()):
         raise UsageError(f"{folder} is not a run; --fresh leaves it alone, choose another --name")
+
+
+def discard(folder: Path) -> None:
+    """Remove the records of the run in `folder`."""
     for part_folder in (RECORDS, FAILURES):
         shutil.rmtree(folder / part_folder, ignore_errors=True)
     (folder / HEADER).unlink(missing_ok=True)
@@ -144,17 +250,26 @@ def discard(folder: Path) -> None:
 
 def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
     """Write a file so that it is there whole, on the disk, or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(_temporary(path.name))
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk its room is needed
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _temporary(name: str) -> str:
+    """Name a file that no other process writes."""
+    return f"{name}.{uuid.uuid4().hex[:12]}.tmp"
 
 
 def _refuse_differences(folder: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -73,9 +73,8 @@ def test_low_precision_answers_in_float32() -> None:
         ((torch.zeros(2, 5), torch.zeros(2, 5)), "returns a tuple"),
         (torch.zeros(2, 5, 7), r"returns shape \(2, 5, 7\)"),
         (torch.zeros(1, 5), r"logits are \[2, K\]"),
-        (torch.tensor([[0.0, 1.0], [float("nan"), 0.0]]), "not finite"),
     ],
 )
-def test_anything_but_finite_logits_is_refused(answer: object, sentence: str) -> None:
+def test_anything_but_logits_is_refused(answer: object, sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
         classify(Answer(answer), torch.rand(2, 3, 8, 8))

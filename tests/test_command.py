@@ -266,7 +266,7 @@ def test_unreadable_images_are_named_counted_and_exit_code_1(
     Image.new("CMYK", (64, 64)).save(good.parent / "print.jpg")
     words = (*LITE, "--suite", "imagenet", "--data", tree, "--formats", "csv,markdown", "--name", "run")
     assert call(*words, out=tmp_path) == 1
-    assert "3 images could not be read" in capsys.readouterr().err
+    assert "error: 3 failures" in capsys.readouterr().err
     failures = pd.read_csv(tmp_path / "run" / "failures.csv")
     assert {Path(name).name for name in failures["sample_id"]} == {"cut.JPEG", "deep.png", "dot.png"}
     assert failures["reason"].str.len().gt(5).all()

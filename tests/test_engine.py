@@ -34,6 +34,7 @@ GROUPS = (
 )
 SIZE = 32
 CHUNK = 6
+TASK = engine.Task("data", "", 10, GROUPS)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -88,9 +89,9 @@ def record(folder: Path, batch_size: int = 4, stop_after: int | None = None) -> 
         if stop_after is not None and done > stop_after:
             raise KeyboardInterrupt
 
-    wanted = engine.missing(GROUPS, 10, store)
-    settings = Settings(0, torch.device("cpu"), batch_size)
-    engine.run((b for b in batches() if b.index in wanted), "data", "", GROUPS, subjects(), store, settings, advance)
+    run = engine.Run(store, Settings(0, torch.device("cpu"), batch_size), advance)
+    all_batches = batches()
+    engine.evaluate((all_batches[i] for i in TASK.chunks(run)), TASK, subjects(), run)
     return store.records().to_pandas()
 
 
@@ -124,7 +125,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
 
 def test_a_finished_run_has_nothing_missing(tmp_path: Path) -> None:
     record(tmp_path)
-    assert engine.missing(GROUPS, 10, Store(tmp_path, {"identity": {}, "start": "", "end": None})) == []
+    assert TASK.missing(Store(tmp_path, {"identity": {}, "start": "", "end": None})) == []
 
 
 def test_clean_and_attacked_rows_agree(undisturbed: pd.DataFrame) -> None:
@@ -160,11 +161,12 @@ def test_unreadable_samples_are_written_down(tmp_path: Path) -> None:
     store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
     empty = torch.empty(0, 3, SIZE, SIZE, dtype=torch.uint8)
     batch = Batch(0, (empty, empty), torch.empty(0, dtype=torch.int64), (), None, (Failure("n/1.JPEG", "truncated"),))
-    settings = Settings(0, torch.device("cpu"), 4)
-    engine.run([batch], "data", "", GROUPS, subjects(), store, settings, lambda _count: None)
+    task = engine.Task("data", "", 1, GROUPS)
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 4), lambda _count: None)
+    engine.evaluate([batch], task, subjects(), run)
     assert store.failures().to_pylist() == [{"dataset": "data", "sample_id": "n/1.JPEG", "reason": "truncated"}]
     assert store.records().num_rows == 0
-    assert engine.missing(GROUPS, 1, store) == []
+    assert task.missing(store) == []
 
 
 @pytest.mark.parametrize(
@@ -187,12 +189,81 @@ def test_an_attack_that_breaks_its_contract_is_an_error(
         record(tmp_path)
 
 
-def test_a_model_that_misbehaves_names_condition_and_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_self: Linear, _images: Tensor) -> Tensor:
-        raise RunError("the model returns logits that are not finite")
+class Spoilt(Linear):
+    """Gives no finite logits for pictures whose first pixel is one of those given."""
+
+    def __init__(self, size: int, first: Tensor) -> None:
+        super().__init__(size=size)
+        self.first = first
+
+    def __call__(self, images: Tensor) -> Tensor:
+        logits = super().__call__(images)
+        broken = torch.isin(images[:, 0, 0, 0].mul(255).round(), self.first)
+        return logits.masked_fill(broken[:, None], float("nan"))
+
+
+def evaluated(folder: Path, keep_going: bool) -> Store:
+    store = Store(folder, {"identity": {}, "start": "", "end": None})
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 4, keep_going=keep_going), lambda _count: None)
+    first = batches()[0].views[0][3:4, 0, 0, 0].float()
+    engine.evaluate(batches(), TASK, [Subject("m", Spoilt(SIZE, first), {"resize-256": 1, "model": 0})], run)
+    return store
+
+
+def test_logits_that_are_not_finite_name_condition_and_sample(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"imagenet, clean, .*logits of m for n/3\.JPEG are not finite.*--keep-going"):
+        evaluated(tmp_path, keep_going=False)
+
+
+def test_they_count_as_wrong_and_as_failures_where_that_is_wanted(tmp_path: Path) -> None:
+    store = evaluated(tmp_path, keep_going=True)
+    records = store.records().to_pandas()
+    clean = records[records["condition"] == "clean"].set_index("sample_id").loc["n/3.JPEG"]
+    assert not clean["correct"]
+    assert (clean["pred"], pd.isna(clean["confidence"])) == (-1, True)
+    attacked = records[records["condition"] == PGD.key].set_index("sample_id").loc["n/3.JPEG"]
+    assert not attacked["clean_correct"]
+    assert pd.isna(attacked["success"])
+    assert len(records) == 6 * 10
+    failures = store.failures().to_pylist()
+    assert {"n/3.JPEG"} <= {failure["sample_id"] for failure in failures}
+    assert any("logits of m not finite in imagenet, clean" in failure["reason"] for failure in failures)
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_that_is_recorded(tmp_path: Path, undisturbed: pd.DataFrame) -> None:
+    class Small(Linear):
+        def __call__(self, images: Tensor) -> Tensor:
+            if len(images) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+            return super().__call__(images)
+
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 16), lambda _count: None)
+    crew = [Subject(f"m{seed}", Small(size=SIZE, seed=seed), {"resize-256": 1, "model": 0}) for seed in (0, 1)]
+    engine.evaluate(batches(), TASK, crew, run)
+    pd.testing.assert_frame_equal(store.records().to_pandas(), undisturbed, rtol=1e-5)
+    assert run.settings.batch_size == 2
+    assert store.header["environment"] == {"batch_size_after_out_of_memory": 2}
+
+
+def test_memory_for_not_even_one_image_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: Linear, _images: Tensor) -> Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: 9 bytes")
 
     prepared = batches()
     monkeypatch.setattr("test_engine.batches", lambda: prepared)
-    monkeypatch.setattr(Linear, "__call__", broken)
-    with pytest.raises(RunError, match=r"imagenet, clean, n/0\.JPEG .*not finite"):
+    monkeypatch.setattr(Linear, "__call__", full)
+    with pytest.raises(RunError, match="imagenet, clean.*out of memory with a single image"):
         record(tmp_path)
+
+
+def test_a_disk_that_fills_up_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    monkeypatch.setattr("robustness.store.os.fsync", full)
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 4), lambda _count: None)
+    with pytest.raises(RunError, match="No space left on device; what was finished is kept"):
+        engine.evaluate(batches(), TASK, subjects(), run)
+    assert store.records().num_rows == 0

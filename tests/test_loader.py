@@ -164,11 +164,11 @@ def test_a_name_does_not_say_what_a_file_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_wanted_chunks_come_alone_ascending_and_unchanged(workers: int) -> None:
+def test_wanted_chunks_come_alone_as_wanted_and_unchanged(workers: int) -> None:
     dataset, source = counted()
     everything = list(load(counted()[0], [SMALL], chunk_size=5))
-    some = list(load(dataset, [SMALL], chunk_size=5, wanted=[4, 1, 4], workers=workers))
-    assert [batch.index for batch in some] == [1, 4]
+    some = list(load(dataset, [SMALL], chunk_size=5, wanted=iter([4, 1]), workers=workers))
+    assert [batch.index for batch in some] == [4, 1]
     assert all(same(batch, everything[batch.index]) for batch in some)
     assert sum(source.reads.values()) == 5 + 3
     assert list(load(dataset, [SMALL], wanted=[], workers=workers)) == []
@@ -230,13 +230,19 @@ def test_reading_ahead_is_bounded_and_ends_with_the_caller() -> None:
         {"workers": -1},
         {"views": []},
         {"decoder": "opencv"},
-        {"chunk_size": 10, "wanted": [3]},
-        {"chunk_size": 10, "wanted": [-1]},
     ],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"chunk|view|decoder"):
         load(counted()[0], **{"views": [SMALL], **arguments})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("index", [3, -1])
+def test_a_chunk_that_there_is_not_is_refused_when_its_turn_comes(index: int) -> None:
+    batches = load(counted()[0], [SMALL], chunk_size=10, wanted=[0, index])
+    next(batches)
+    with pytest.raises(ValueError, match=f"wanted chunk {index}, but there are 3"):
+        next(batches)
 
 
 INTERRUPTED = """

@@ -1,4 +1,5 @@
 import json
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from robustness.errors import RunError, UsageError
 from robustness.evaluation import Selection
 from robustness.records import SCHEMA, rows
 from robustness.scoring import IMAGENET
-from robustness.store import FAILURE_SCHEMA, Store, discard, find_run, read_header
+from robustness.store import FAILURE_SCHEMA, Store, discard, find_run, read_header, refuse_strangers
 
 HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-01", "end": None, "notes": ["a sample"]}
 
@@ -57,8 +58,46 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     store.append("a.b.000000", some_rows())
     path = tmp_path / "records" / "a.b.000000.parquet"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(RunError, match=r"a\.b\.000000\.parquet is damaged.*delete it"):
+    with pytest.raises(RunError, match=r"a\.b\.000000\.parquet is damaged.*--repair"):
         store.records()
+
+
+def test_any_byte_that_changes_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    store.append("p", some_rows(40))
+    path = tmp_path / "records" / "p.parquet"
+    whole, noticed = path.read_bytes(), 0
+    for position in random.Random(0).sample(range(len(whole)), 400):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
+        try:
+            found = store.records()
+        except RunError:
+            noticed += 1
+        else:
+            assert found.equals(some_rows(40)), position
+    assert noticed > 200
+
+
+def test_repair_puts_damaged_parts_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    for part in ("a", "b"):
+        store.append(part, some_rows())
+    path = tmp_path / "records" / "a.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    assert store.count() == 3
+    assert store.repair() == [path.with_name("a.parquet.damaged")]
+    assert (store.has("a"), store.has("b")) == (False, True)
+    assert store.repair() == []
+
+
+def test_two_processes_begin_one_run_with_one_header(tmp_path: Path) -> None:
+    first = Store(tmp_path, HEADER, shared=True)
+    second = Store(tmp_path, {**HEADER, "start": "2027-01-01"}, leads=False, shared=True)
+    assert second.header["start"] == read_header(tmp_path)["start"] == "2026-01-01"
+    second.append("p", some_rows())
+    assert first.has("p")
+    assert not first.has("q")
+    assert {path.name for path in tmp_path.iterdir()} == {"records", "run.json"}
 
 
 def test_another_identity_is_refused_by_name_and_changes_nothing(tmp_path: Path) -> None:
@@ -73,6 +112,8 @@ def test_the_environment_may_differ_and_the_beginning_is_kept(tmp_path: Path) ->
     Store(tmp_path, HEADER)
     again = Store(tmp_path, {**HEADER, "start": "2027-01-01", "environment": {"device": "other"}})
     assert again.header["start"] == "2026-01-01"
+    third = Store(tmp_path, {**HEADER, "environment": {"device": "third"}})
+    assert third.header["earlier_environments"] == [{"device": "other"}]
     again.append("p", some_rows())
     again.finish("2027-01-02")
     found = read_header(tmp_path)
@@ -101,7 +142,9 @@ def test_starting_over_leaves_strangers_alone(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").touch()
     with pytest.raises(UsageError, match="is not a run"):
-        discard(tmp_path / "photos")
+        refuse_strangers(tmp_path / "photos")
+    refuse_strangers(tmp_path / "run")
+    refuse_strangers(tmp_path / "nowhere")
     assert (tmp_path / "photos" / "cat.jpg").exists()
 
 

@@ -1,0 +1,71 @@
+"""Where a run lives, and who may work in it: one process alone, or the processes of one world side by side."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .claims import Claiming, Claims, Unshared
+from .errors import RunError, UsageError
+from .options import Options
+from .shards import World
+from .store import RECORDS, Store, canonical, discard, find_run, refuse_strangers
+
+LONGEST_NAME = 100
+LOCK = "run"  # the claim of a process that works alone
+
+
+@contextmanager
+def opened(
+    options: Options, header: Mapping[str, Any], suites: Sequence[str], world: World
+) -> Iterator[tuple[Store, Claiming]]:
+    """Open the run that --name, or the same command, began, or begin one; nobody else may, while the context lasts.
+
+    header: of `header.header`. suites: for the name of a new run. Several processes may share a folder, as their claims
+    keep them apart; one that is alone shares with nobody. Raises UsageError for a run with other settings, and RunError
+    when another process works in the folder, or it cannot be written.
+    """
+    if options.fresh and world.size > 1:
+        raise UsageError("--fresh would remove what the other processes do; choose another --name")
+    folder, alone = _folder(options, header, suites, world), world.size == 1
+    with ExitStack() as stack:
+        try:
+            if options.fresh:
+                refuse_strangers(folder)
+            (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+            _enter(folder, stack.enter_context(Claims(folder)), alone)
+            if options.fresh:
+                discard(folder)
+            store = Store(folder, {"name": folder.name, **header}, leads=world.leads, shared=not alone)
+        except OSError as error:
+            raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
+        yield store, Unshared() if alone else stack.enter_context(Claims(folder / RECORDS))
+
+
+def _enter(folder: Path, lock: Claims, alone: bool) -> None:
+    """Lock the folder against others if alone. Raises RunError when a process works in it that does not share."""
+    holders = [lock.holder(LOCK), *(Claims(folder / RECORDS).others() if alone else ())]
+    if alone and not any(holders) and not lock.take(LOCK):
+        holders = [lock.holder(LOCK)]
+    if found := [holder for holder in holders if holder]:
+        raise RunError(
+            f"{folder} is in use by {found[0]}. Wait for it, or choose another --name. If that process is gone, its "
+            f"lock is too within {lock.lease:.0f} seconds"
+        )
+
+
+def _folder(options: Options, header: Mapping[str, Any], suites: Sequence[str], world: World) -> Path:
+    """Choose the run's folder: by name; by what it computes; or, for a new one, by models, suites and time."""
+    if options.name:
+        return options.out / options.name
+    earlier = None if options.fresh else find_run(options.out, header["identity"])
+    if earlier:
+        return earlier
+    time = datetime.fromisoformat(header["start"]).strftime("%Y%m%d-%H%M%S")
+    # several processes must come to the same name, and do not start in the same second
+    last = time if world.size == 1 else sha256(canonical(header["identity"])).hexdigest()[:8]
+    words = re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join([*options.model, *suites, last]))
+    return options.out / words[-LONGEST_NAME:].strip("-.")
