@@ -1,9 +1,10 @@
 """From a photograph to the square a model sees: resize and crop as torchvision's evaluation transforms do it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
+import torch
 from PIL.Image import Image
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
@@ -14,6 +15,12 @@ from .decode import MIN_SIDE
 Picture = TypeVar("Picture", Tensor, Image)
 Interpolation = Literal["bilinear", "bicubic"]
 Mode = Literal["center", "squash"]
+
+# What torch.nn.functional.interpolate calls; it takes a size or a scale, but both are needed to stop before the end.
+_ANTIALIASED: Mapping[Interpolation, Callable[..., Tensor]] = {
+    "bilinear": torch.ops.aten._upsample_bilinear2d_aa.default,
+    "bicubic": torch.ops.aten._upsample_bicubic2d_aa.default,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,25 @@ class View:
             height, width = F.get_size(image)
             image = F.crop(image, self.border, self.border, height - 2 * self.border, width - 2 * self.border)
         if self.resize is not None:
-            size = [self.resize, self.resize] if self.mode == "squash" else [self.resize]
+            old = F.get_size(image)
+            size = [self.resize if self.mode == "squash" else self.resize * side // min(old) for side in old]
+            if isinstance(image, Tensor) and all(self.crop <= new < side for side, new in zip(old, size, strict=True)):
+                return _shrunk_and_cropped(image, size, self.crop, self.interpolation)
             image = F.resize(image, size, interpolation=InterpolationMode(self.interpolation), antialias=True)
         cropped: Picture = F.center_crop(image, [self.crop, self.crop])
         return cropped
+
+
+def _shrunk_and_cropped(image: Tensor, size: Sequence[int], crop: int, interpolation: Interpolation) -> Tensor:
+    """Resize to `size`, less than the image's on both sides, and crop, without what lies below or right of the crop.
+
+    The pixels are those of resizing everything, in three quarters of the time. What lies above or left cannot be
+    spared: torch counts from the first pixel, and the crop rarely begins where an old pixel does.
+    """
+    top, left = (round((side - crop) / 2) for side in size)
+    scales = (new / old for new, old in zip(size, image.shape[1:], strict=True))
+    batch = image.permute(1, 2, 0)[None].permute(0, 3, 1, 2)  # whose strides tell torch to keep the memory's order
+    return _ANTIALIASED[interpolation](batch, [top + crop, left + crop], False, *scales)[0, :, top:, left:]
 
 
 IMAGENET_C_VIEW = View(256, 224, "bilinear")  # what the published ImageNet-C was made from (make_imagenet_c.py)

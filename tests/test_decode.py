@@ -290,6 +290,28 @@ def test_view_is_within_two_levels_of_torchvision_on_pillow(view: View, width: i
     assert np.mean(equal) > 0.9
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(st.integers(8, 260), st.integers(8, 260)),
+    st.integers(8, 200),
+    st.integers(0, 40),
+    st.sampled_from(["bilinear", "bicubic"]),
+    st.sampled_from(["center", "squash"]),
+    st.integers(0, 3),
+)
+def test_what_the_crop_hides_is_spared_without_a_trace(
+    shape: tuple[int, int], resize: int, hidden: int, interpolation: str, mode: str, border: int
+) -> None:
+    noise = np.random.default_rng(resize).integers(256, size=(*shape, 3), dtype=np.uint8)
+    image = torch.from_numpy(noise).permute(2, 0, 1)
+    crop = max(1, resize - hidden)
+    inner = image[:, border : shape[0] - border, border : shape[1] - border]
+    size = [resize] * 2 if mode == "squash" else [resize * side // min(inner.shape[1:]) for side in inner.shape[1:]]
+    whole = torch.nn.functional.interpolate(inner[None], size, mode=interpolation, antialias=True)[0]
+    view = View(resize, crop, interpolation, mode, border)
+    assert torch.equal(view(image), transforms.CenterCrop(crop)(whole))
+
+
 def test_squashed_pillow_images_have_the_levels_of_pillow() -> None:
     image = photograph(97, 301)
     assert np.array_equal(np.array(View(248, 248, "bicubic", "squash")(image)), image.resize((248, 248), Image.BICUBIC))
