@@ -231,7 +231,7 @@ def prepare(options: Options, command: str) -> Job:
         for name, (_, fingerprint) in inspected.items()
     }
     paths = {collection.name: collection.path for collection in data.values()}
-    environment = header.environment(settings, workers, options.compile, paths)
+    environment = header.environment(settings, workers, world.size, options.compile, paths)
     counts = {
         name: {part: labels.total() for part, labels in by_part.items()} for name, (by_part, _) in inspected.items()
     }

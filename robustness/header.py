@@ -83,13 +83,16 @@ def _described(model: Model) -> dict[str, Any]:
     return asdict(model.provenance) | {"preprocessing": asdict(model.preprocessing)}
 
 
-def environment(settings: Settings, workers: int, compiled: bool, paths: Mapping[str, str]) -> dict[str, Any]:
+def environment(
+    settings: Settings, workers: int, processes: int, compiled: bool, paths: Mapping[str, str]
+) -> dict[str, Any]:
     """Describe what the run computes on and where its data lies, by name; none of it may change a verdict."""
     cuda = settings.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(settings.device) if cuda else f"cpu, {torch.get_num_threads()} threads",
         "batch_size": settings.batch_size,
         "workers": workers,
+        "processes": processes,
         "compiled": compiled,
         "generators": "torch CPU (Mersenne Twister), one a sample and condition",
         "platform": platform.platform(),

@@ -387,3 +387,28 @@ def test_a_part_that_was_deleted_is_done_again(tmp_path: Path, capsys: pytest.Ca
     assert call(*QUICK, "--name", "run", out=tmp_path) == 0
     assert "nothing to do" not in capsys.readouterr().err
     pd.testing.assert_frame_equal(records_of(tmp_path / "run"), before)
+
+
+def test_scores_are_folded_again_from_the_records_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (*LITE, "--suite", "imagenet", "--sample", "--limit", "3", "--name", "run")
+    assert call(*words, out=tmp_path) == 0
+    printed, scores = capsys.readouterr().out, (tmp_path / "run" / "scores.csv").read_bytes()
+    (tmp_path / "run" / "scores.csv").unlink()
+    assert evaluate_robustness.main(["--fold", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out == printed
+    assert (tmp_path / "run" / "scores.csv").read_bytes() == scores
+    assert evaluate_robustness.main(["--fold", str(tmp_path)]) == 2
+    assert "is not a run" in capsys.readouterr().err
+
+
+def test_a_damaged_part_is_named_and_repaired_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (*LITE, "--suite", "imagenet", "--sample", "--limit", "3", "--name", "run", "--formats", "csv")
+    assert call(*words, out=tmp_path) == 0
+    part = next((tmp_path / "run" / "records").iterdir())
+    whole = part.read_bytes()
+    part.write_bytes(whole[:200])
+    assert call(*words, out=tmp_path) == 1
+    assert f"{part} is damaged" in capsys.readouterr().err
+    assert call(*words, "--repair", out=tmp_path) == 0
+    assert f"damaged, to be done again: {part}.damaged" in capsys.readouterr().err
+    assert part.read_bytes() == whole
