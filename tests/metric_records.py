@@ -1,11 +1,12 @@
 """Hand-made records for the tests of metrics, and the one figure they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from robustness.metrics import fold
+from robustness.metrics.alexnet import SEVERITIES, STANDARD
 
 
 def rows(
@@ -38,3 +39,17 @@ def attacked(correct: Sequence[bool], clean: Sequence[bool], condition: str, **c
     success = [not right if was_right else None for right, was_right in zip(correct, clean, strict=True)]
     given = {"clean_correct": list(clean), "success": success} | columns
     return rows(correct, "adversarial", condition, **given)
+
+
+def corrupted(
+    right: Callable[[str, int], Sequence[bool]], names: Sequence[str] = STANDARD, suite: str = "imagenet-c"
+) -> pd.DataFrame:
+    """Records of all severities of the corruptions `names`."""
+    return pd.concat(
+        [rows(right(name, severity), suite, name, severity=severity) for name in names for severity in SEVERITIES],
+        ignore_index=True,
+    )
+
+
+def half_right(_name: str, _severity: int) -> list[bool]:
+    return [True, False, True, False]

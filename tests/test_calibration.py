@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_records import folded, rows, score
 
-from robustness.metrics.calibration import METRICS, aurra, rms_calibration_error
+from robustness.metrics.calibration import METRICS, aurra, rms_terms
+from robustness.metrics.statistics import mean_score
 
 
 def of_a(confidence: Any, correct: Any, **columns: Any) -> pd.DataFrame:
@@ -22,6 +23,10 @@ def drawn(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     confidence = np.sort(rng.beta(2, 2, n)).astype("float32").astype("float64")
     return confidence, (rng.random(n) < confidence**2).astype("float64")
+
+
+def rms(confidence: np.ndarray, correct: np.ndarray, *, last_bin: bool = True) -> float:
+    return float(rms_terms(confidence, correct, last_bin=last_bin).mean())
 
 
 def by_the_protocol(confidence: np.ndarray, correct: np.ndarray, bins_left_out: int) -> float:
@@ -36,7 +41,7 @@ def by_the_protocol(confidence: np.ndarray, correct: np.ndarray, bins_left_out: 
 @pytest.mark.parametrize("n", [200, 299, 300, 1234, 7500])
 def test_rms_calibration_error_is_the_protocols(n: int) -> None:
     confidence, correct = drawn(n)
-    corrected, reference = (rms_calibration_error(confidence, correct, last_bin=last) for last in (True, False))
+    corrected, reference = (rms(confidence, correct, last_bin=last) for last in (True, False))
     assert corrected == pytest.approx(by_the_protocol(confidence, correct, 0), abs=1e-12)
     assert reference == pytest.approx(by_the_protocol(confidence, correct, 1), abs=1e-12)
     assert reference < corrected
@@ -46,14 +51,13 @@ def test_rms_calibration_error_in_closed_form() -> None:
     """100 images at .25 of which half are right, 150 at .75 of which all are: gaps of 1/4 either way."""
     confidence = np.repeat([0.25, 0.75], [100, 150])
     correct = np.repeat([0.0, 1.0, 1.0], [50, 50, 150])
-    assert rms_calibration_error(confidence, correct) == pytest.approx(0.25)
-    assert rms_calibration_error(confidence, correct, last_bin=False) == pytest.approx(0.25 * np.sqrt(100 / 250))
+    assert rms(confidence, correct) == pytest.approx(0.25)
+    assert rms(confidence, correct, last_bin=False) == pytest.approx(0.25 * np.sqrt(100 / 250))
     scores = folded(of_a(confidence, correct == 1))
     figures = {name: score(scores, "clean", name) for name in METRICS}
     assert figures["rms_calibration_error"]["value"] == pytest.approx(0.25)
     assert figures["rms_calibration_error_reference"]["value"] == pytest.approx(0.25 * np.sqrt(100 / 250))
-    assert figures["rms_calibration_error"]["note"].startswith("no interval: resampling adds noise")
-    assert pd.isna(figures["rms_calibration_error"]["low"])
+    assert figures["rms_calibration_error"]["low"] < 0.25 < figures["rms_calibration_error"]["high"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,30 @@ def test_too_few_images_for_a_bin_have_no_error(n: int, corrected: str | None, r
 
 def test_the_pure_function_refuses_what_makes_no_bin() -> None:
     with pytest.raises(ValueError, match="99 images make no bin of 100"):
-        rms_calibration_error(np.zeros(99), np.zeros(99))
+        rms(np.zeros(99), np.zeros(99))
+
+
+def test_without_any_gap_there_is_no_error_and_no_interval() -> None:
+    found = score(folded(of_a([0.5] * 100, [True, False] * 50)), "clean", "rms_calibration_error")
+    assert (found["value"], pd.isna(found["low"]), found["note"]) == (0, True, "no interval: the images do not vary")
+
+
+def test_the_interval_holds_the_error_that_other_images_give_on_average() -> None:
+    """Percentiles of resamples do not: where calibration is perfect, all of them lie above the error."""
+    errors, intervals = [], []
+    for seed in range(300):
+        confidence, correct = drawn(500, seed)
+        found = mean_score(rms_terms(confidence, correct), "fraction")
+        errors.append(found.value)
+        intervals.append((found.low, found.high))
+    held = [low <= np.mean(errors) <= high for low, high in intervals]
+    assert np.mean(held) >= 0.93
+    rng = np.random.default_rng(0)
+    confidence = np.sort(rng.random(500))
+    correct = (rng.random(500) < confidence).astype("float64")
+    resamples = [np.sort(rng.integers(500, size=500)) for _ in range(200)]
+    resampled = [rms(confidence[images], correct[images]) for images in resamples]
+    assert np.quantile(resampled, 0.3) > rms(confidence, correct)
 
 
 def test_aurra_of_five_rows() -> None:

@@ -1,5 +1,6 @@
 """Figures of attacks beyond the two rates: distances, rounding, targets, passes, and who enters the worst case."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,58 @@ def test_medians_that_cannot_be_measured(records: pd.DataFrame, note: str, n: in
 def test_equal_distances_have_no_interval() -> None:
     found = score(folded(nearest([2, 2, 2])), FMN, "median_distance")
     assert found["value"] == pytest.approx(2 / 255)
-    assert pd.isna(found["low"]) and found["note"] == "no interval: the images do not vary"
+    assert pd.isna(found["low"]) and found["note"] == "no interval: it is the same in all resamples of the images"
+
+
+def radii(fooled_at: list[int], clean: list[bool] | None = None, eps: Sequence[int] = (1, 2, 4)) -> list[pd.DataFrame]:
+    """Records of one attack with several radii in 1/255, by the smallest that fools each image; 9 for none."""
+    clean = clean or [True] * len(fooled_at)
+    return [
+        attacked(
+            [right and radius < smallest for right, smallest in zip(clean, fooled_at, strict=True)],
+            clean,
+            f"pgd(norm=linf,eps={radius}/255,steps=40)",
+        )
+        for radius in eps
+    ]
+
+
+FAMILY = "pgd(norm=linf,steps=40)"
+
+
+def test_the_median_radius_of_five_images() -> None:
+    """Fooled at 1, 2, 4 and never; the fifth was wrong when clean."""
+    found = score(folded(*radii([1, 2, 4, 9, 1], [True] * 4 + [False])), FAMILY, "median_eps")
+    assert (found["value"], found["n"]) == (pytest.approx(3 / 255), 4)
+    assert found["unit"] == "linf radius of pixels in [0, 1]"
+    assert found["note"].startswith("1 of 4 samples were never fooled")
+
+
+def test_the_median_radius_is_over_the_samples_that_all_radii_share() -> None:
+    one, two, four = radii([1, 1, 2])
+    found = score(folded(one, two, four.iloc[:2]), FAMILY, "median_eps")
+    assert found["value"] == pytest.approx(1 / 255)
+    assert found["note"].endswith("over the 2 of 3 samples that all radii share")
+
+
+def test_attacks_of_one_radius_or_other_steps_are_no_family() -> None:
+    other = attacked([True], [True], "pgd(norm=linf,eps=8/255,steps=10)")
+    scores = folded(radii([1])[0], other, attacked([True], [True], "fgsm(norm=linf,eps=1/255)"))
+    assert "median_eps" not in set(scores["metric"])
+
+
+@pytest.mark.parametrize(
+    ("records", "note"),
+    [
+        (radii([9, 9, 1]), "2 of 3 samples were never fooled"),
+        (radii([1, 1], [False, False]), "no sample was right when clean and attacked with every radius"),
+        ([part.assign(success=None) for part in radii([1])], "3 of 3 samples have no success"),
+        ([part.assign(clean_correct=None) for part in radii([1])], "3 of 3 samples have no clean_correct"),
+    ],
+)
+def test_median_radii_that_cannot_be_measured(records: list[pd.DataFrame], note: str) -> None:
+    found = score(folded(*records), FAMILY, "median_eps")
+    assert pd.isna(found["value"]) and pd.isna(found["low"]) and found["note"] == note
 
 
 def test_the_interval_of_the_median_is_that_of_its_order_statistics() -> None:

@@ -1,30 +1,70 @@
-"""Scores and their intervals: against closed forms, plain resampling and simulation."""
+"""Scores and their intervals: against statsmodels, SciPy, plain resampling and simulation."""
 
 import math
 import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.stats
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW
 
 from robustness.metrics import Score, statistics
 from robustness.metrics.score import join_notes, unmeasured
-from robustness.metrics.statistics import bootstrap_means, bootstrap_score, percentile_interval, wilson
+from robustness.metrics.statistics import (
+    bootstrap,
+    bootstrap_means,
+    bootstrap_score,
+    mean_score,
+    percentile_interval,
+    wilson,
+)
 
-Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 20), (18, 20), (20, 20), (7, 13), (40_000, 50_000)])
-def test_wilson_is_the_closed_form(successes: int, n: int) -> None:
-    rate = successes / n
-    centre = (rate + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(rate * (1 - rate) / n + Z**2 / (4 * n**2))
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 10**7).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@example((0, 1))
+@example((1, 1))
+@example((20, 20))
+@example((40_000, 50_000))
+def test_wilson_is_that_of_statsmodels_and_scipy(rate: tuple[int, int]) -> None:
+    successes, n = rate
     score = wilson(successes, n)
-    assert (score.value, score.n, score.unit) == (rate, n, "fraction")
-    assert (score.low, score.high) == pytest.approx((centre - half, centre + half), abs=1e-12)
+    assert (score.value, score.n, score.unit) == (successes / n, n, "fraction")
+    assert score.low is not None and score.value is not None and score.high is not None
+    assert 0 <= score.low <= score.value <= score.high <= 1
+    found = (score.low, score.high)
+    assert found == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-9)
+    assert found == pytest.approx(tuple(binomtest(successes, n).proportion_ci(method="wilson")), abs=1e-9)
+
+
+def test_wilson_at_the_ends_touches_them() -> None:
+    assert (wilson(0, 20).low, wilson(20, 20).high) == (0, 1)
 
 
 def test_wilson_of_nothing_is_none_with_a_reason() -> None:
     assert wilson(0, 0) == Score(None, None, None, 0, "fraction", "no samples")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 10, width=32), min_size=2, max_size=30))
+def test_mean_has_students_interval(terms: list[float]) -> None:
+    values = np.array(terms)
+    score = mean_score(values, "nats")
+    assert (score.value, score.n, score.unit) == (pytest.approx(values.mean()), len(terms), "nats")
+    if (values == values[0]).all():
+        assert (score.low, score.note) == (None, "no interval: the images do not vary")
+    else:
+        low, high = DescrStatsW(values).tconfint_mean()
+        assert (score.low, score.high) == (pytest.approx(max(low, 0), abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def test_mean_of_little() -> None:
+    assert mean_score(np.array([]), "nats") == Score(None, None, None, 0, "nats", "no samples")
+    assert mean_score(np.array([2.0]), "nats", "alone").note == "alone; no interval: the images do not vary"
 
 
 def test_bootstrap_is_resampling_of_whole_images() -> None:
@@ -32,6 +72,19 @@ def test_bootstrap_is_resampling_of_whole_images() -> None:
     rng = np.random.Generator(np.random.PCG64(5))
     expected = np.stack([values[rng.integers(11, size=11)].mean(axis=0) for _ in range(40)])
     np.testing.assert_allclose(bootstrap_means(values, 40, seed=5), expected, atol=1e-14)
+
+
+def test_percentile_interval_is_scipys_bootstraps() -> None:
+    values = np.random.default_rng(0).binomial(5, 0.3, 500).astype(float)
+    peer = scipy.stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
+    found = percentile_interval(bootstrap_means(values[:, None], 4000, seed=0)[:, 0])
+    assert found == pytest.approx(tuple(peer), abs=0.01)
+
+
+def test_bootstrap_draws_each_set_by_itself() -> None:
+    counts = bootstrap(lambda counts: counts.copy(), [3, 5], 50, seed=0)
+    assert (counts[:, :3].sum(axis=1) == 3).all() and (counts[:, 3:].sum(axis=1) == 5).all()
+    assert len(np.unique(counts, axis=0)) > 40
 
 
 def test_bootstrap_draws_all_columns_of_an_image_together() -> None:

@@ -13,7 +13,9 @@ from ..condition import parse
 from .evaluation import Evaluation, Row, condition_order, is_attacked
 from .minimal_norm import median_distance, seeks_nearest, within_radii
 from .rates import attack_success_rate, robust_accuracy
-from .score import Score, join_notes
+from .score import join_notes
+from .smallest_eps import families, median_eps
+from .statistics import mean_score
 from .worst_case import counted, threats, worst_case
 
 _PASSES = {"forward_passes": "queries", "backward_passes": "backward"}
@@ -26,7 +28,8 @@ def adversarial(evaluation: Evaluation) -> Iterator[Row]:
 
     The same two end in `_8bit` where the image is rounded to 8 bits. An attack that seeks the nearest adversarial image
     has a robust accuracy at each of some radii, as condition `fmn(norm=linf,steps=100) within 1/255`, and a
-    `median_distance`. `forward_passes` and `backward_passes` are means over the images that were attacked.
+    `median_distance`. One that was run with several radii has a `median_eps`, as condition `pgd(norm=linf,steps=40)`.
+    `forward_passes` and `backward_passes` are means over the images that were attacked.
 
     The worst case `worst(norm=linf,eps=4/255)` exists where two or more attacks bear on norm and eps: a sample is
     robust if it survives them all, and fooled if one of them fooled it.
@@ -39,7 +42,9 @@ def adversarial(evaluation: Evaluation) -> Iterator[Row]:
         for metric, column in _PASSES.items():
             used = own.loc[own["clean_correct"].fillna(False).astype("bool"), column].dropna()
             if len(used):
-                yield Row(attack, None, metric, Score(float(used.mean()), None, None, len(used), "passes"))
+                yield Row(attack, None, metric, mean_score(used.to_numpy(dtype="float64"), "passes"))
+    for name, family in families(attacks).items():
+        yield Row(name, None, "median_eps", median_eps(records, family, evaluation, _about(next(iter(family)))))
     for name, threat in threats(attacks).items():
         yield from _worst(records, name, threat)
 

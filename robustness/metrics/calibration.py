@@ -7,6 +7,7 @@ order of their ids, where the references leave them to an unstable sort.
 The references' loop leaves out the last bin, that of the most confident images, and divides by all images all the same.
 `rms_calibration_error_reference` does so too, to be comparable with published figures; `rms_calibration_error` counts
 all bins. Chance alone moves the accuracy of a bin of 100 by some 0.04, and either error with it: it is never 0.
+Its interval is for what other images, as many, would give on average.
 """
 
 from collections.abc import Iterator
@@ -16,36 +17,47 @@ import pandas as pd
 
 from .evaluation import Evaluation, Row, cells, lacking
 from .score import FRACTION, Score, unmeasured
-from .statistics import Array, bootstrap, bootstrap_score
+from .statistics import Array, bootstrap, bootstrap_score, mean_score
 
 METRICS = ("rms_calibration_error", "rms_calibration_error_reference", "aurra")
 BIN = 100  # images
-_NO_INTERVAL = "no interval: resampling adds noise to each bin, which counts as miscalibration"
 
 
 def calibration(evaluation: Evaluation) -> Iterator[Row]:
     """Yield the three figures of each condition; None where a confidence is missing, or images for a bin.
 
-    AURRA has a bootstrap interval; the errors have none, since resampling would add to the noise that they count.
+    AURRA's interval is a bootstrap's over images. For the errors see `rms_terms`.
     """
     for condition, severity, records in cells(evaluation.records, ["confidence", "correct", "sample_id"]):
         for metric, score in _scores(records, evaluation.resamples, evaluation.seed).items():
             yield Row(condition, severity, metric, score)
 
 
-def rms_calibration_error(confidence: Array, correct: Array, *, last_bin: bool = True) -> float:
-    """Root of the mean squared gap between confidence and accuracy, over bins of 100 images, a fraction.
+def rms_terms(confidence: Array, correct: Array, *, last_bin: bool = True) -> Array:
+    """What each image adds to the RMS calibration error, a fraction, which is the mean of all [n].
 
-    confidence, correct: float64 [n], by ascending confidence. The last bin also takes the n % 100 images that are left.
-    last_bin: False leaves it out of the sum, but not out of n, as the reference does. Raises ValueError for n < 100.
+    The error is the root of the mean over images of (mean confidence - accuracy)^2 of their bins of 100. confidence,
+    correct: float64 [n], by ascending confidence. The last bin also takes the n % 100 images that are left. last_bin:
+    False leaves it out of the sum, but not out of n, as the reference does. Raises ValueError for n < 100.
+
+    How far the terms scatter tells how sure the error is: they are its derivatives by the images' weights, which makes
+    theirs the infinitesimal jackknife (Efron 1982, chapter 6), the bootstrap's limit. Resampling itself would add its
+    own noise to each bin, which counts as miscalibration: the percentiles of resamples lie beside the error.
     """
     n = len(confidence)
     if n < BIN:
         raise ValueError(f"{n} images make no bin of {BIN}")
-    starts = np.arange(n // BIN) * BIN
-    gaps = np.add.reduceat(confidence - correct, starts)  # summed over the images of a bin
-    squares = gaps**2 / np.diff(starts, append=n)
-    return float(np.sqrt(squares[: None if last_bin else -1].sum() / n))
+    bins = np.minimum(np.arange(n) // BIN, n // BIN - 1)
+    sizes = np.bincount(bins)
+    gaps = np.bincount(bins, confidence - correct) / sizes
+    if not last_bin:
+        gaps[-1] = 0
+    error = np.sqrt((sizes * gaps**2).sum() / n)
+    if error == 0:
+        return np.zeros(n)
+    own = gaps[bins]
+    terms: Array = (2 * own * (confidence - correct) - own**2) / (2 * error) + error / 2
+    return terms
 
 
 def aurra(correct: Array, counts: Array) -> Array:
@@ -86,5 +98,4 @@ def _error_score(confidence: Array, correct: Array, *, last_bin: bool) -> Score:
         return unmeasured(f"{n} images make no bin of {BIN}", FRACTION)
     if not last_bin and n < 2 * BIN:
         return unmeasured(f"the reference leaves out the only bin that {n} images make", FRACTION)
-    error = rms_calibration_error(confidence, correct, last_bin=last_bin)
-    return Score(error, None, None, n, FRACTION, _NO_INTERVAL)
+    return mean_score(rms_terms(confidence, correct, last_bin=last_bin), FRACTION)

@@ -4,19 +4,21 @@ Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4. With E_s the top-1 e
 
     CE            100 * sum_s E_s / sum_s A_s
     relative CE   100 * mean_s (E_s - E_clean) / mean_s (A_s - A_clean); below 0 for who errs less than when clean
-    mean error    mean_s E_s
+    mean error    mean_s E_s, not normalised: what the authors' own test.py prints
+    instability   rate of images that are right at some severities and wrong at others
 
-mCE and relative mCE are means over the 15 standard corruptions and belong to suite `imagenet-c` alone. All of these are
-linear in per-image errors: one bootstrap over images serves them all, and mCE is exactly the mean of the CEs shown.
+mCE and relative mCE are means over the 15 standard corruptions, and group figures over those of noise, blur, weather
+or digital; they belong to suite `imagenet-c` alone. All of these are means of one number an image: one bootstrap over
+images, of which all conditions are drawn together, serves them all, and mCE is exactly the mean of the CEs shown.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .alexnet import CLEAN_ERROR, EXTRA, SEVERITIES, STANDARD, SUMMED_ERRORS
+from .alexnet import CLEAN_ERROR, EXTRA, GROUPS, SEVERITIES, STANDARD, SUMMED_ERRORS
 from .error_counts import ErrorCounts, count_errors
 from .evaluation import CLEAN, Evaluation, Row
 from .score import FRACTION, PERCENT_OF_ALEXNET, Score, join_notes, unmeasured
@@ -24,7 +26,13 @@ from .statistics import bootstrap_means, bootstrap_score
 
 STANDARD_SUITE = "imagenet-c"
 MEMBERS = {STANDARD_SUITE: STANDARD, "imagenet-c-extra": EXTRA}
-OVERALL = {"ce": "mce", "relative_ce": "relative_mce", "mean_error": "mean_error"}
+OVERALL = {
+    "ce": "mce",
+    "relative_ce": "relative_mce",
+    "mean_error": "mean_error",
+    "corruption_instability": "corruption_instability",
+}
+GROUPED = ("ce", "relative_ce", "mean_error")
 
 
 def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
@@ -32,13 +40,14 @@ def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
     return summed / len(SEVERITIES)
 
 
-def ce(summed: pd.DataFrame) -> pd.DataFrame:
+def ce(summed: pd.DataFrame, alexnet: Mapping[str, float] = SUMMED_ERRORS) -> pd.DataFrame:
     """CE of each corruption in per cent of AlexNet.
 
-    summed: top-1 error (fraction) summed over severities 1-5; a column for each corruption, named as in the AlexNet
-    table (KeyError otherwise), and any rows, e.g. one a resample.
+    summed: top-1 error (fraction) summed over severities 1-5; a column for each corruption and any rows, e.g. one a
+    resample. alexnet: the same of AlexNet; the published table, or the table that another benchmark goes by. Raises
+    KeyError for a corruption that it does not have.
     """
-    return 100 * (summed / [SUMMED_ERRORS[name] for name in summed.columns])
+    return 100 * (summed / [alexnet[name] for name in summed.columns])
 
 
 def relative_ce(summed: pd.DataFrame, clean: "pd.Series[float]") -> pd.DataFrame:
@@ -50,9 +59,12 @@ def relative_ce(summed: pd.DataFrame, clean: "pd.Series[float]") -> pd.DataFrame
     return 100 * (mean_error(summed).sub(clean, axis=0) / (alexnet - CLEAN_ERROR))
 
 
+_UNSTABLE = "unstable under "  # the name of a column begins so
+
+
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """One kind of corruption error.
+    """One kind of figure.
 
     figures: float64 [1 + resamples, corruptions], the data's own in row 0. gaps: corruption → why it has no column.
     n, note: the images, and what to know of them.
@@ -78,12 +90,14 @@ class _Measured:
 
 
 def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
-    """Yield the errors of each corruption over its severities, then those over all corruptions as condition `all`.
+    """Yield the figures of each corruption over its severities, then those over all corruptions as condition `all`.
 
-    Suites whose images AlexNet has no figures for, as ImageNet-C-bar and ImageNet-3DCC, get mean errors alone. Rows
-    without a severity belong to no corruption.
+    Between them, of ImageNet-C: `group_ce`, `group_relative_ce` and `group_mean_error` of the four groups. Suites whose
+    images AlexNet has no figures for, as ImageNet-C-bar and ImageNet-3DCC, get none in its per cent. Rows without a
+    severity belong to no corruption.
     """
-    records = evaluation.records[evaluation.records["severity"].notna()]
+    columns = ["condition", "severity", "sample_id", "correct"]
+    records = evaluation.records.loc[evaluation.records["severity"].notna(), columns]
     if records.empty:
         return
     expected = MEMBERS.get(evaluation.suite)
@@ -93,6 +107,10 @@ def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
         for measure in measures:
             if corruption in measure:
                 yield Row(corruption, None, measure.metric, measure.score([corruption]))
+    for group, names in GROUPS.items() if evaluation.suite == STANDARD_SUITE else ():
+        for measure in measures:
+            if measure.metric in GROUPED:
+                yield Row(group, None, f"group_{measure.metric}", measure.score(names))
     members = expected or counted.corruptions
     note = "" if expected else f"over the {len(members)} corruptions recorded"
     for measure in measures:
@@ -101,13 +119,16 @@ def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured]:
-    """Yield CE, relative CE and mean error."""
+    """Yield CE, relative CE, mean error and instability."""
     counts, gaps = counted.counts, counted.gaps
     if counts.empty:
         gaps = dict.fromkeys(counts.columns, "no sample has records under every condition") | gaps
-    paired, problem, pairing = _pair(counts, evaluation.clean)
+    unstable = ((counts > 0) & (counts < len(SEVERITIES))).add_prefix(_UNSTABLE)
+    values = counts.join(unstable)
+    paired, problem, pairing = _pair(values, evaluation.clean)
     relative = _resample(paired, evaluation)
-    plain = relative[counts.columns] if len(paired) == len(counts) else _resample(counts, evaluation)
+    resampled = relative if len(paired) == len(counts) else _resample(values, evaluation)
+    plain = resampled[counts.columns]
 
     alexnet = SUMMED_ERRORS if evaluation.suite in MEMBERS else {}
     known = [name for name in counts.columns if name in alexnet]
@@ -119,21 +140,23 @@ def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured
     note = join_notes(note, pairing)
     yield _Measured("relative_ce", PERCENT_OF_ALEXNET, figures, clean_gaps | known_gaps, len(paired), note)
     yield _Measured("mean_error", FRACTION, mean_error(plain), gaps, n, counted.note)
+    rates = resampled[unstable.columns].set_axis(counts.columns, axis=1)
+    yield _Measured("corruption_instability", FRACTION, rates, gaps, n, counted.note)
 
 
-def _pair(counts: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+def _pair(values: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     """Add the clean error of the same images as a last column; returns it with a reason for failure and a note."""
     if clean["dataset"].nunique() > 1:
-        nothing = counts.iloc[:0].assign(**{CLEAN: 0.0})
+        nothing = values.iloc[:0].assign(**{CLEAN: 0.0})
         return nothing, "the model has clean records of suite imagenet on several other data sets", ""
     wrong = 1.0 - clean.set_index("sample_id")["correct"].rename(CLEAN)
-    paired = counts.join(wrong, how="inner")
+    paired = values.join(wrong, how="inner")
     if clean.empty:
         return paired, "the model has no clean records of suite imagenet", ""
     if paired.empty:
         return paired, "the clean records of suite imagenet are of other samples", ""
-    partly = len(paired) < len(counts)
-    return paired, "", f"{len(paired)} of {len(counts)} samples have a clean record" if partly else ""
+    partly = len(paired) < len(values)
+    return paired, "", f"{len(paired)} of {len(values)} samples have a clean record" if partly else ""
 
 
 def _resample(values: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from .alexnet import SEVERITIES
@@ -38,16 +39,19 @@ def count_errors(records: pd.DataFrame, expected: Iterable[str]) -> ErrorCounts:
     gaps = {name: _gap(recorded.get(name, set())) for name in {*expected, *recorded}}
     complete = sorted((name for name, gap in gaps.items() if not gap), key=condition_order)
 
-    usable = records[records["condition"].isin(complete)]
-    wrong = usable.assign(wrong=1.0 - usable["correct"]).pivot(
-        index="sample_id", columns=["condition", "severity"], values="wrong"
-    )
-    common = wrong.dropna()
-    counts = pd.DataFrame({name: common[name].sum(axis=1) for name in complete}, index=common.index, dtype="float64")
-    note = (
-        "" if len(common) == len(wrong) else f"over the {len(common)} of {len(wrong)} samples that all conditions share"
-    )
-    return ErrorCounts(counts.sort_index(), {name: gap for name, gap in gaps.items() if gap}, note)
+    # Whole columns at once: a pivot of millions of rows takes many times as long.
+    usable = records.loc[records["condition"].isin(complete), ["sample_id", "condition", "correct"]]
+    image, ids = pd.factorize(usable["sample_id"], sort=True)
+    shape = (len(ids), len(complete))
+    condition = usable["condition"].astype("category").cat.set_categories(complete).cat.codes.to_numpy(dtype=np.intp)
+    cell = image * len(complete) + condition
+    tried = np.bincount(cell, minlength=len(ids) * len(complete)).reshape(shape)
+    errors = np.bincount(cell, ~usable["correct"].to_numpy(dtype=bool), len(ids) * len(complete)).reshape(shape)
+    shared = (tried == len(SEVERITIES)).all(axis=1)
+    n = int(shared.sum())
+    note = "" if n == len(ids) else f"over the {n} of {len(ids)} samples that all conditions share"
+    counts = pd.DataFrame(errors[shared], index=ids[shared].rename("sample_id"), columns=complete, dtype="float64")
+    return ErrorCounts(counts, {name: gap for name, gap in gaps.items() if gap}, note)
 
 
 def _gap(severities: Collection[int]) -> str:

@@ -60,7 +60,9 @@ def is_attacked(records: pd.DataFrame) -> "pd.Series[bool]":
 
 def cells(records: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[str, int | None, pd.DataFrame]]:
     """Yield each condition and severity that is not an attack, in order, with the `columns` of its rows."""
-    groups = records[~is_attacked(records)].groupby(["condition", "severity"], dropna=False, observed=True)[[*columns]]
+    names = ["condition", "severity"]
+    plain = records.loc[~is_attacked(records), [*names, *columns]]
+    groups = plain.groupby(names, dropna=False, observed=True)[[*columns]]
     found = {(str(name), 0 if pd.isna(severity) else int(severity)): cell for (name, severity), cell in groups}
     for condition, severity in sorted(found, key=lambda key: (condition_order(key[0]), key[1])):
         yield condition, severity or None, found[condition, severity]

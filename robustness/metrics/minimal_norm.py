@@ -30,13 +30,18 @@ def seeks_nearest(attack: str) -> bool:
     return "norm" in params and "eps" not in params
 
 
+def pixels(radius: str) -> float:
+    """Read a radius such as `4/255` or `0.5`, in the units of pixels in [0, 1]."""
+    numerator, _, denominator = radius.partition("/")
+    return float(numerator) / float(denominator or 1)
+
+
 def found_within(records: pd.DataFrame, norm: str, radius: str) -> pd.DataFrame:
     """Take back what was found beyond `radius`, such as `4/255` or `0.5`.
 
     records: columns `correct` and `success` (boolean), and the distance by the name of the norm. NA where it is NA.
     """
-    numerator, _, denominator = radius.partition("/")
-    near = records[norm].astype("Float64") <= float(numerator) / float(denominator or 1) + FLOAT_NOISE
+    near = records[norm].astype("Float64") <= pixels(radius) + FLOAT_NOISE
     return records.assign(correct=records["correct"] | ~near, success=records["success"] & near)
 
 
@@ -64,20 +69,29 @@ def median_distance(records: pd.DataFrame, norm: str, evaluation: Evaluation, no
     if n == 0:
         return unmeasured("no sample was right when clean", unit)
     fooled = attackable["success"].to_numpy(dtype=bool)
-    distances = np.sort(np.where(fooled, attackable[norm].to_numpy(dtype=np.float64), np.inf))
-    value = float(medians(distances, np.ones((1, n)))[0])
-    never = "" if fooled.all() else f"{n - int(fooled.sum())} of {n} samples were never fooled"
+    distances = np.where(fooled, attackable[norm].to_numpy(dtype=np.float64), np.inf)
+    return median_score(distances, unit, evaluation, note)
+
+
+def median_score(distances: Array, unit: str, evaluation: Evaluation, note: str = "") -> Score:
+    """Score the median of `distances` [n], n > 0, infinite for samples that were never fooled.
+
+    None where it is infinite, and so is a bound. Interval: a bootstrap over images.
+    """
+    n, never = len(distances), int(np.isinf(distances).sum())
+    ordered = np.sort(distances)
+    value = float(medians(ordered, np.ones((1, n)))[0])
+    about = f"{never} of {n} samples were never fooled" if never else ""
     if not np.isfinite(value):
-        return unmeasured(never, unit, n)
-    resampled = bootstrap(
-        lambda counts: medians(distances, counts)[:, None], [n], evaluation.resamples, evaluation.seed
-    )
+        return unmeasured(about, unit, n)
+    resampled = bootstrap(lambda counts: medians(ordered, counts)[:, None], [n], evaluation.resamples, evaluation.seed)
     tail = (1 - CONFIDENCE) / 2
     low, high = map(float, np.quantile(resampled, (tail, 1 - tail), method="inverted_cdf"))  # infinity cannot be shared
     if low == high:
-        return Score(value, None, None, n, unit, join_notes(never, "no interval: the images do not vary", note))
+        still = "no interval: it is the same in all resamples of the images"
+        return Score(value, None, None, n, unit, join_notes(about, still, note))
     unbounded = "" if np.isfinite(high) else "the upper bound is beyond what was found"
-    return Score(value, low, None if unbounded else high, n, unit, join_notes(never, unbounded, note))
+    return Score(value, low, None if unbounded else high, n, unit, join_notes(about, unbounded, note))
 
 
 def medians(ordered: Array, counts: Array) -> Array:
