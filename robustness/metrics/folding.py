@@ -1,6 +1,6 @@
 """Folds records, one row per model × condition × sample, into the rows of `scores.csv`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from .alexnet import SEVERITIES
 from .background import background
 from .calibration import calibration
 from .corruption import corruption_errors
+from .effective import SUITES, effective_robustness
 from .evaluation import CLEAN, IMAGENET, Evaluation, Metric, Row
 from .out_of_distribution import out_of_distribution
 from .score import join_notes
@@ -23,6 +24,7 @@ METRICS.add("corruption", corruption_errors)
 METRICS.add("adversarial", adversarial)
 METRICS.add("calibration", calibration)
 METRICS.add("accuracy_drop", accuracy_drop)
+METRICS.add("effective_robustness", effective_robustness)
 METRICS.add("out_of_distribution", out_of_distribution)
 METRICS.add("shape_bias", shape_bias)
 METRICS.add("background", background)
@@ -31,6 +33,7 @@ METRICS.add("background", background)
 BENCHMARKS = {
     "calibration": ("imagenet-a", "imagenet-r"),
     "accuracy_drop": ("imagenet-a", "imagenet-r"),
+    "effective_robustness": SUITES,
     "out_of_distribution": ("imagenet-o",),
     "shape_bias": ("cue-conflict",),
     "background": ("background-challenge",),
@@ -88,7 +91,7 @@ def fold(
     """
     rows = [
         (*names, *_cells(row, (notes or {}).get(evaluation.suite, "")))
-        for names, evaluation in _evaluations(_typed(records), seed, resamples)
+        for names, evaluation in _evaluations(typed(records), seed, resamples)
         for name, metric in METRICS.items()
         if _applies(name, evaluation.suite, dataset=names[-1])
         for row in metric(evaluation)
@@ -127,20 +130,24 @@ def _answered(records: pd.DataFrame) -> pd.DataFrame:
     return (records if answered.all() else records[answered]).astype({"correct": "bool"})  # most often no copy
 
 
-def _typed(records: pd.DataFrame) -> pd.DataFrame:
-    """Check the records and give the columns that metrics read the types that they rely on."""
+def typed(records: pd.DataFrame, optional: Collection[str] = tuple(_OPTIONAL)) -> pd.DataFrame:
+    """Check the records and give the columns that metrics read the types that they rely on.
+
+    optional: which of the columns that may be missing to return besides those that may not. Raises ValueError as `fold`
+    does.
+    """
     if missing := [name for name in (*_SAMPLE, *_FLAGS) if name not in records]:
         raise ValueError(f"the records lack the columns {', '.join(missing)}")
     names = dict.fromkeys((*_EVALUATION, "condition", "sample_id"), "category")
-    types = {**names, "severity": "Int8", **_FLAGS, **_OPTIONAL}
+    types = {**names, "severity": "Int8", **_FLAGS, **{name: _OPTIONAL[name] for name in optional}}
     typed = records.reindex(columns=list(types)).astype(types)
-    unanswered = typed["correct"].isna() & (typed["label"].notna() | ("label" not in records))
+    unanswered = typed["correct"].isna() & (records["label"].notna() if "label" in records else True)
     incomplete = {name: typed[name].isna() for name in names} | {"correct": unanswered}
     if vague := [name for name, rows in incomplete.items() if rows.any()]:
         raise ValueError(f"the records have rows without {', '.join(vague)}")
     if not typed["severity"].dropna().isin(SEVERITIES).all():
         raise ValueError(f"a severity is one of {SEVERITIES}, or missing")
-    if not typed["confidence"].dropna().between(0, 1 + 1e-6).all():  # float32 sums may round up
+    if "confidence" in typed and not typed["confidence"].dropna().between(0, 1 + 1e-6).all():  # sums may round up
         raise ValueError("a confidence lies in [0, 1], or is missing")
     twice = typed.duplicated(_SAMPLE)
     if twice.any():
