@@ -5,6 +5,7 @@ they need no shared memory (containers often have 64 MiB of it, less than two ba
 a GPU or a thread pool, and no start-up for each of the 75 splits of ImageNet-C.
 """
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -72,7 +73,7 @@ def load(
     means all. workers: threads that read ahead;
     with 0 the caller's own thread does the work. The batches do not depend on it. decoder: "pillow" gives Pillow's own
     levels, from which "fast" is up to two away, and takes more than twice as long; both leave out the same samples.
-    Raises ValueError for arguments out of range, DataError for data that is unusable as a whole.
+    Raises ValueError for arguments out of range, DataError for data that is unusable as a whole, or has gone meanwhile.
     """
     parts = chunks(len(dataset.samples), chunk_size)
     if workers < 0 or not views:
@@ -115,6 +116,10 @@ def _render_with_pillow(data: bytes, views: Sequence[View]) -> list[NDArray[np.u
     return [np.asarray(view(image)).transpose(2, 0, 1) for view in views]
 
 
+# Errors that tell of a disk, not of a file: the next 50,000 would fail likewise, and would count as done.
+_GONE = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN}
+)
 Render = Callable[[bytes, Sequence[View]], list[NDArray[np.uint8]]]  # a file → [3,crop,crop] for each view
 _RENDER: dict[Decoder, Render] = {"fast": _render, "pillow": _render_with_pillow}
 
@@ -147,6 +152,11 @@ class _Job:
             files = [source.read(sample_id) for source in self._sources]
             squares = [square for file in files for square in self._render(file, self._views)]
         except OSError as error:
+            if error.errno in _GONE:
+                raise DataError(
+                    f"{sample_id} cannot be read ({error.strerror}): its disk, or the way to it, has failed since the "
+                    f"data set was opened. What was finished is kept; once the data is back, the same command goes on"
+                ) from error
             return Failure(sample_id, f"cannot be read: {error.strerror or error}")
         except DecodeError as error:
             return Failure(sample_id, str(error))

@@ -1,7 +1,8 @@
 """Image files in a folder on disk."""
 
+import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
@@ -13,9 +14,11 @@ class FolderSource:
     """Image files below a folder on disk; an id is a path relative to it.
 
     An id must not leave the root. A symbolic link below the root may: data sets are often put together of links.
+    absent: by root, the ids that had no file, a link to nothing as a rule, when sizes were asked for; others had one.
     """
 
     root: Path
+    absent: dict[Path, set[str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def place(self) -> Path:
@@ -23,12 +26,26 @@ class FolderSource:
         return self.root
 
     def read(self, sample_id: str) -> bytes:
-        """Return the file's bytes. Raises OSError, or DataError for an id that leaves the root."""
-        return self._locate(sample_id).read_bytes()
+        """Return the file's bytes. Raises OSError, or DataError for an id that leaves the root.
+
+        A file that was there when its size was asked for, and is no more, is an OSError of ESTALE.
+        """
+        path = self._locate(sample_id)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            if sample_id in self.absent.get(self.root, {sample_id}):
+                raise
+            raise OSError(errno.ESTALE, "it was there before and has gone", str(path)) from error
 
     def size(self, sample_id: str) -> int:
         """Return the file's length in bytes. Raises OSError, or DataError for an id that leaves the root."""
-        return self._locate(sample_id).stat().st_size
+        absent = self.absent.setdefault(self.root, set())
+        try:
+            return self._locate(sample_id).stat().st_size
+        except FileNotFoundError:
+            absent.add(sample_id)
+            raise
 
     def has(self, name: str) -> bool:
         """Say whether there is a file `name`. Raises DataError for a name that leaves the root."""
@@ -47,7 +64,7 @@ class FolderSource:
 
     def below(self, folder: str) -> "FolderSource":
         """Return the source whose root is `folder`."""
-        return FolderSource(self._locate(folder))
+        return FolderSource(self._locate(folder), self.absent)
 
     def _locate(self, sample_id: str) -> Path:
         return self.root / relative(sample_id, self)

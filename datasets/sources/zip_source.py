@@ -17,7 +17,7 @@ PUBLIC_PASSWORDS = (b"objectnetisatestset",)  # ObjectNet's, which its page stat
 _RATIO = 200  # of sizes without and with compression; photographs reach 1.1, pictures of one colour some tens
 _ENCRYPTED = 0x1
 # What zipfile raises for damage, and for passwords (RuntimeError) and compressions (NotImplementedError) it cannot use.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, struct.error, OSError, ValueError)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, struct.error, ValueError)
 _LOCAL_HEADER = struct.Struct("<26xHH")  # the lengths of name and extra field, after which the content begins
 
 
@@ -74,13 +74,13 @@ class ZipArchive:
             self._zip.setpassword(password)
             try:
                 self._zip.read(smallest)
-            except _UNREADABLE:
+            except (*_UNREADABLE, OSError):
                 continue
             return
         raise DataError(f"{self.place} is encrypted and its password is not known here; unpack it and give the folder")
 
     def _error(self, what: str, info: zipfile.ZipInfo) -> OSError:
-        return OSError(errno.EIO, what, f"{self.place}/{info.filename}")
+        return OSError(errno.EBADMSG, what, f"{self.place}/{info.filename}")
 
 
 def open_zip(path: Path, password: bytes | None = None) -> ArchiveTree:
