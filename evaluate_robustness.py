@@ -15,10 +15,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import timm
 from cyclopts import App
 from cyclopts.config import Yaml
 from yaml import YAMLError
@@ -28,26 +26,24 @@ if __package__:  # installed below one root name
     from .robustness import (  # type: ignore
         attack_audit,
         audit,
+        checks,
         computing,
         engine,
         forecast,
         header,
         interrupts,
+        listings,
         metrics,
         models,
         plan,
-        probes,
         progress,
         runs,
         shards,
         store,
     )
     from .robustness.acceleration import REDUCED  # type: ignore
-    from .robustness.attacks import ATTACKS, GRADIENT_FREE, defaults  # type: ignore
-    from .robustness.checkpoints import weights_hash  # type: ignore
     from .robustness.claims import Claiming  # type: ignore
     from .robustness.classifier import Classifier  # type: ignore
-    from .robustness.corruptions import CORRUPTIONS  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
     from .robustness.evaluation import Settings, Subject, as_float  # type: ignore
     from .robustness.options import Options  # type: ignore
@@ -61,26 +57,24 @@ else:
     from robustness import (
         attack_audit,
         audit,
+        checks,
         computing,
         engine,
         forecast,
         header,
         interrupts,
+        listings,
         metrics,
         models,
         plan,
-        probes,
         progress,
         runs,
         shards,
         store,
     )
     from robustness.acceleration import REDUCED
-    from robustness.attacks import ATTACKS, GRADIENT_FREE, defaults
-    from robustness.checkpoints import weights_hash
     from robustness.claims import Claiming
     from robustness.classifier import Classifier
-    from robustness.corruptions import CORRUPTIONS
     from robustness.errors import RunError, UsageError
     from robustness.evaluation import Settings, Subject, as_float
     from robustness.options import Options
@@ -127,21 +121,10 @@ def parse(words: Sequence[str]) -> Options | None:
             options = app(words, result_action="return_value")
         except (OSError, YAMLError) as error:
             raise UsageError(f"--config {options.config} cannot be read as YAML: {error}") from error
-    return options if options is None or not print_lists(options) else None
-
-
-def print_lists(options: Options) -> bool:
-    """Print the lists asked for; say whether there were any."""
-    lists = {
-        "list_models": lambda: [models.BUNDLED, *timm.list_models()],
-        "list_suites": lambda: [f"{name}: {suite.about} ({suite.source})" for name, suite in SUITES.items()],
-        "list_attacks": lambda: [f"{name}: {', '.join(defaults(name))}" for name in ATTACKS],
-        "list_corruptions": lambda: list(CORRUPTIONS),
-    }
-    wanted = [lines for flag, lines in lists.items() if getattr(options, flag)]
-    for lines in wanted:
-        print("\n".join(lines()))
-    return bool(wanted)
+    if options is not None and (lines := listings.asked_for(options)):
+        print("\n".join(lines))
+        return None
+    return options
 
 
 def evaluate(options: Options, command: str) -> int:
@@ -205,7 +188,7 @@ class Job:
 
 def prepare(options: Options, command: str) -> Job:
     """Check everything that a run needs before it starts: names, data, weights, device."""
-    check(options)
+    checks.check_options(options, reports.FORMATS)
     asked = plan.asked_suites(options.suite)
     attacks = plan.attack_conditions(options.suite, options.attack, options.attack_flags)
     world = shards.world(os.environ)
@@ -221,7 +204,7 @@ def prepare(options: Options, command: str) -> Job:
     own = {model.provenance.spec: model for model in resolved}
     plain = (models.Weights(random=options.random_weights), *how[1:])
     surrogates = {spec: own.get(spec) or models.resolve(spec, *plain) for spec in dict.fromkeys(options.surrogate)}
-    check_gradients([*surrogates.values()] or resolved, groups)
+    checks.check_gradients([*surrogates.values()] or resolved, groups)
     judges = {
         spec: models.resolve(spec, weights, settings.device, "fp32").classifier
         for spec in (own if attacks and options.precision in REDUCED else ())
@@ -246,40 +229,6 @@ def scoring_of(name: str) -> Scoring:
     """Say how a data set's classes are decided for."""
     labels = datasets.ADAPTERS[name].labels
     return Scoring(labels.codes, labels.members, labels.rule)
-
-
-def check(options: Options) -> None:
-    """Raise UsageError for flags that contradict each other or ask for what there is not."""
-    if not options.model:
-        raise UsageError("--model is missing; --list-models shows what there is, no flags at all run the demo")
-    if not (options.suite or options.attack):
-        raise UsageError("--suite or --attack is missing; --list-suites and --list-attacks show what there is")
-    if options.checkpoint and len(options.model) != 1:
-        raise UsageError("--checkpoint needs exactly one --model")
-    if options.limit is not None and options.limit < 1:
-        raise UsageError(f"--limit {options.limit} is not at least 1")
-    if options.sample and options.data:
-        raise UsageError("--sample and --data exclude each other")
-    if options.name is not None and (Path(options.name).name != options.name or options.name.startswith(".")):
-        raise UsageError(f"--name {options.name!r} is not a plain folder name")
-    if unknown := set(options.formats) - set(reports.FORMATS):
-        raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(reports.FORMATS)}")
-
-
-def check_gradients(found: Sequence[models.Model], groups: Sequence[plan.Group]) -> None:
-    """Raise UsageError when a model without gradients is to be attacked."""
-    attacks = [
-        condition.name
-        for group in groups
-        for condition in group.conditions
-        if condition.kind == "attack" and condition.name not in GRADIENT_FREE
-    ]
-    blind = [model.provenance.spec for model in found if not model.differentiable]
-    if attacks and blind:
-        raise UsageError(
-            f"{', '.join(dict.fromkeys(attacks))} needs gradients, and {', '.join(blind)} gives none; "
-            f"attack the network it was made from, or with one that needs none: {', '.join(sorted(GRADIENT_FREE))}"
-        )
 
 
 def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, datasets.Collection], list[str]]:
@@ -338,7 +287,7 @@ def execute(job: Job, run: store.Store, claims: Claiming, stop: interrupts.Stop)
     if run.header["end"] and not any(task.missing(run) for task in tasks):
         say(f"{run.folder} is complete: nothing to do")
         return
-    before, begun = weights_of(job), time.perf_counter()
+    before, begun = attack_audit.weights_of(job.models, job.groups), time.perf_counter()
     stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
     surrogates = {spec: stop.between_batches(classifier) for spec, classifier in job.surrogates.items()}
     with progress.progress(job.header["records_expected"], run.count(), shown=job.world.leads) as advance:
@@ -381,35 +330,22 @@ def work(job: Job, task: engine.Task, means: engine.Run, stop: interrupts.Stop, 
     return engine.evaluate(batches, task, subjects, means)
 
 
-def weights_of(job: Job) -> dict[str, str]:
-    """Hash the weights as they are now, of the models that are attacked and are torch modules."""
-    modules = {m.provenance.name: getattr(m.classifier, "module", None) for m in job.models if attacks_of(job)}
-    return {name: weights_hash(module) for name, module in modules.items() if module is not None}
-
-
-def attacks_of(job: Job) -> list[plan.Group]:
-    """List the groups that are attacked."""
-    return [group for group in job.groups if any(condition.kind == "attack" for condition in group.conditions)]
-
-
 def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[audit.Finding]:
     """Look for what speaks against the attacks' results: in the records, and by probing the models with a few images.
 
     weights: hashes from before the run.
     """
-    if not attacks_of(job):
+    attacked = attack_audit.attacked(job.groups)
+    if not attacked:
         return []
-    group = attacks_of(job)[0]
-    findings = audit.audit_records(run.records().to_pandas())
+    group, findings = attacked[0], audit.audit_records(run.records().to_pandas())
     views, subjects = views_and_subjects(job, [group], interrupts.Stop())
     (batch, *_) = datasets.load(job.data[group.dataset].open(group.part).limited(attack_audit.PROBED), views)
     for subject, model in zip(subjects, job.models, strict=True):
         images = as_float(batch.views[subject.views[group.view]].to(job.settings.device))
         labels = group.scoring.positions(batch.labels).to(job.settings.device)
         findings += attack_audit.audit_model(subject.name, model, group, images, labels, job.settings.seed)
-        if subject.name in weights:
-            findings += probes.audit_weights(subject.name, weights[subject.name], weights_of(job)[subject.name])
-    return findings
+    return [*findings, *attack_audit.audit_weights(weights, attack_audit.weights_of(job.models, job.groups))]
 
 
 def report(run: store.Store, options: Options) -> str:

@@ -1,18 +1,35 @@
 """The audit of a run with attacks: its records, and a few probes of every model that was attacked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from .attacks import GRADIENT_FREE, as_pixels, defaults
 from .audit import Finding
+from .checkpoints import weights_hash
 from .condition import Condition
 from .models import Model
 from .plan import Group
-from .probes import audit_classifier, audit_steps
+from .probes import audit_classifier, audit_steps, compare_weights
 
 PROBED = 20  # images
+
+
+def attacked(groups: Iterable[Group]) -> list[Group]:
+    """List the groups that are attacked."""
+    return [group for group in groups if any(condition.kind == "attack" for condition in group.conditions)]
+
+
+def weights_of(models: Iterable[Model], groups: Sequence[Group]) -> dict[str, str]:
+    """Hash the weights as they are now, by model: of those that are torch modules, if any group is attacked."""
+    modules = {model.provenance.name: getattr(model.classifier, "module", None) for model in models if attacked(groups)}
+    return {name: weights_hash(module) for name, module in modules.items() if module is not None}
+
+
+def audit_weights(before: Mapping[str, str], after: Mapping[str, str]) -> list[Finding]:
+    """Compare the hashes of `weights_of` from before and after a run."""
+    return [finding for name, was in before.items() for finding in compare_weights(name, was, after[name])]
 
 
 def audit_model(name: str, model: Model, group: Group, images: Tensor, labels: Tensor, seed: int) -> list[Finding]:

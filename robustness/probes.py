@@ -84,7 +84,7 @@ def audit_steps(
     return [Finding("not-converged", model, text, "warning")]
 
 
-def audit_weights(model: str, before: str, after: str) -> list[Finding]:
+def compare_weights(model: str, before: str, after: str) -> list[Finding]:
     """Compare two hashes of a model's weights, as of `checkpoints.weights_hash`, from before and after a run."""
     if before == after:
         return []

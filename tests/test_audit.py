@@ -19,7 +19,7 @@ from robustness.classifier import ModuleClassifier, Preprocessing
 from robustness.condition import Condition
 from robustness.evaluation import Selection
 from robustness.models import Model
-from robustness.probes import audit_classifier, audit_steps, audit_weights
+from robustness.probes import audit_classifier, audit_steps, compare_weights
 from robustness.records import rows
 from robustness.scoring import IMAGENET
 from robustness.seeds import generator
@@ -201,9 +201,9 @@ def test_an_attack_that_stops_too_early() -> None:
 def test_weights_that_changed() -> None:
     module = nn.BatchNorm2d(3)
     before = weights_hash(module)
-    assert audit_weights("m", before, weights_hash(module)) == []
+    assert compare_weights("m", before, weights_hash(module)) == []
     module.train()(pictures())
-    (finding,) = audit_weights("m", before, weights_hash(module))
+    (finding,) = compare_weights("m", before, weights_hash(module))
     assert (finding.name, finding.severity) == ("weights-changed", "error")
 
 
@@ -213,17 +213,18 @@ def test_weights_that_changed() -> None:
 def test_nothing_is_found_in_the_bundled_model(bundled: Model, photographs: datasets.Batch) -> None:
     images, labels = photographs.views[0].float() / 255, photographs.labels
     assert audit_classifier("m", bundled.classifier, images, labels, bundled.preprocessing) == []
-    assert audit_weights("m", *[weights_hash(bundled.classifier.module)] * 2) == []  # type: ignore[attr-defined]
+    assert compare_weights("m", *[weights_hash(bundled.classifier.module)] * 2) == []  # type: ignore[attr-defined]
 
 
 def attacks_on(model: Model, batch: Selection, conditions: list[Condition]) -> pd.DataFrame:
     images, judge = batch.views[0].float() / 255, model.classifier
     with torch.no_grad():
-        clean = judge(images)
-    tables = []
+        logits = judge(images)
+    clean, tables = IMAGENET.judge(logits, batch.labels), []
     for condition in conditions:
         starts = [generator(0, condition.key, sample) for sample in batch.sample_ids]
-        assault = Assault(images, batch.labels, clean, IMAGENET, lambda x: judge(x).detach(), Victim(judge), starts)
+        seen = (images, batch.labels, clean, logits, IMAGENET)
+        assault = Assault(*seen, lambda x: judge(x).detach(), Victim(judge), starts)
         tables.append(rows("m", "adversarial", "imagenet", condition, batch, assaulted(assault, condition)).to_pandas())
     return pd.concat(tables)
 

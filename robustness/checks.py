@@ -1,0 +1,44 @@
+"""Requests that cannot be met, told before anything is loaded or computed."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from .attacks import GRADIENT_FREE
+from .errors import UsageError
+from .models import Model
+from .options import Options
+from .plan import Group
+
+
+def check_options(options: Options, formats: Collection[str]) -> None:
+    """Raise UsageError for flags that contradict each other or ask for what there is not. formats: of reports."""
+    if not options.model:
+        raise UsageError("--model is missing; --list-models shows what there is, no flags at all run the demo")
+    if not (options.suite or options.attack):
+        raise UsageError("--suite or --attack is missing; --list-suites and --list-attacks show what there is")
+    if options.checkpoint and len(options.model) != 1:
+        raise UsageError("--checkpoint needs exactly one --model")
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit {options.limit} is not at least 1")
+    if options.sample and options.data:
+        raise UsageError("--sample and --data exclude each other")
+    if options.name is not None and (Path(options.name).name != options.name or options.name.startswith(".")):
+        raise UsageError(f"--name {options.name!r} is not a plain folder name")
+    if unknown := set(options.formats) - set(formats):
+        raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(formats)}")
+
+
+def check_gradients(models: Sequence[Model], groups: Sequence[Group]) -> None:
+    """Raise UsageError when a model without gradients is to be attacked."""
+    attacks = [
+        condition.name
+        for group in groups
+        for condition in group.conditions
+        if condition.kind == "attack" and condition.name not in GRADIENT_FREE
+    ]
+    blind = [model.provenance.spec for model in models if not model.differentiable]
+    if attacks and blind:
+        raise UsageError(
+            f"{', '.join(dict.fromkeys(attacks))} needs gradients, and {', '.join(blind)} gives none; "
+            f"attack the network it was made from, or with one that needs none: {', '.join(sorted(GRADIENT_FREE))}"
+        )
