@@ -203,10 +203,9 @@ def test_success_of_a_targeted_attack_is_the_target_hit_and_not_the_label_lost()
     for name in ("fgsm", "mifgsm", "pgd"):
         condition = attack_condition(name, eps="0.03", targeted="random")
         generators = [generator(0, name, str(i)) for i in range(len(images))]
-        clean = classifier(images)
-        verdict = attacked(
-            Assault(images, labels, clean, IMAGENET, classifier, Victim(classifier), generators), condition
-        )
+        logits = classifier(images)
+        seen = (images, labels, IMAGENET.judge(logits, labels), logits, IMAGENET)
+        verdict = attacked(Assault(*seen, classifier, Victim(classifier), generators), condition)
         assert verdict.target is not None
         assert (verdict.target != labels).all()
         assert torch.equal(verdict.success, verdict.pred == verdict.target)
