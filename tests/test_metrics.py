@@ -207,6 +207,37 @@ def test_broken_records_are_refused(records: pd.DataFrame, message: str) -> None
         fold(records, seed=0)
 
 
+def test_an_interval_needs_a_resample() -> None:
+    with pytest.raises(ValueError, match="one resample or more, not 0"):
+        folded(rows([True]), resamples=0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0.001, 0.999), st.integers(0, 2**32 - 1))
+def test_whatever_part_of_a_run_there_is_a_figure_is_a_number_or_says_why_not(share: float, seed: int) -> None:
+    scores = folded(EVERYTHING.sample(frac=share, random_state=seed), resamples=3)
+    unknown = scores["value"].isna()
+    assert (scores.loc[unknown, "note"] != "").all()
+    assert scores.loc[unknown, ["low", "high"]].isna().all(axis=None)
+    numbers = scores.loc[~unknown, ["value", "low", "high"]].to_numpy(dtype="float64", na_value=0)
+    assert np.isfinite(numbers).all()
+    assert (scores["low"] <= scores["high"]).fillna(True).all()
+    assert (scores.loc[~unknown, "n"] > 0).all()
+
+
+def test_one_class_alone_has_figures_too() -> None:
+    scores = folded(rows([True] * 15, label=[3] * 15, pred=[3] * 15, confidence=[0.9] * 15))
+    assert score(scores, "clean", "top1")["low"] < 1
+    assert score(scores, "clean", "ece")["value"] == pytest.approx(0.1)
+
+
+def test_names_that_arrive_as_categories_in_any_order_make_no_difference() -> None:
+    names = ("model", "suite", "dataset", "condition", "sample_id")
+    turned = {name: EVERYTHING[name].astype("category") for name in names}
+    turned = {name: own.cat.reorder_categories(own.cat.categories[::-1]) for name, own in turned.items()}
+    pd.testing.assert_frame_equal(folded(EVERYTHING.assign(**turned), resamples=20), SCORES)
+
+
 def test_columns_that_older_runs_lack_count_as_missing() -> None:
     later = {"label": None, "pred": None, "texture": None, "confidence": None}
     later |= {"correct_1000way": None, "correct_restricted": None, "queries": None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from ..registry import Registry
@@ -15,6 +16,7 @@ from .corruption import corruption_errors
 from .effective import SUITES, effective_robustness
 from .evaluation import CLEAN, IMAGENET, Evaluation, Metric, Row
 from .out_of_distribution import out_of_distribution
+from .probability import probability
 from .score import join_notes
 from .shape_bias import shape_bias
 
@@ -22,6 +24,7 @@ METRICS: Registry[Metric] = Registry("metric")
 METRICS.add("accuracy", accuracy)
 METRICS.add("corruption", corruption_errors)
 METRICS.add("adversarial", adversarial)
+METRICS.add("probability", probability)
 METRICS.add("calibration", calibration)
 METRICS.add("accuracy_drop", accuracy_drop)
 METRICS.add("effective_robustness", effective_robustness)
@@ -47,6 +50,8 @@ _OPTIONAL = {
     "pred": "Int16",
     "texture": "Int16",
     "confidence": "float32",
+    "nll": "float32",
+    "brier": "float32",
     "correct_1000way": "boolean",
     "correct_restricted": "boolean",
     "target": "Int16",
@@ -58,6 +63,7 @@ _OPTIONAL = {
     "correct_8bit": "boolean",
     "success_8bit": "boolean",
 }
+_HIGHEST = {"confidence": 1.0, "nll": 1e9, "brier": 2.0}
 COLUMNS = {
     "model": "str",
     "suite": "str",
@@ -80,15 +86,18 @@ def fold(
     """Compute every figure that the records allow, with its 95 % interval.
 
     records: columns `model, suite, dataset, condition, severity` (1-5 or NA), `sample_id, correct` and, NA where they
-    do not apply, `correct5, clean_correct, success`; besides `label, pred, texture, confidence, correct_1000way,
-    correct_restricted, target, linf, l2, l1, queries, backward, correct_8bit, success_8bit`, of which each that is
-    missing, as in older runs, counts as NA in all rows. `correct` is NA where there is no right answer, and only where
-    `label` is recorded as NA too. Further columns are ignored; the order of rows does not matter. seed, resamples: of
-    the bootstrap. notes: suite → text that its scores' notes end with.
+    do not apply, `correct5, clean_correct, success`; besides `label, pred, texture, confidence, nll` (-log of the
+    label's probability), `brier` (of the sample), `correct_1000way, correct_restricted, target, linf, l2, l1, queries,
+    backward, correct_8bit, success_8bit`, of which each that is missing, as in older runs, counts as NA in all rows.
+    `correct` is NA where there is no right answer, and only where `label` is recorded as NA too. Further columns are
+    ignored; the order of rows does not matter. seed, resamples: of the bootstrap. notes: suite → text that its scores'
+    notes end with.
 
     Returns the columns `COLUMNS`; `value`, `low` and `high` are NA where `note` says why. Raises ValueError for missing
-    columns, impossible severities or confidences, answers that are missing, and when a sample was recorded twice.
+    columns, impossible severities or probabilities, answers that are missing, and when a sample was recorded twice.
     """
+    if resamples < 1:
+        raise ValueError(f"an interval needs one resample or more, not {resamples}")
     rows = [
         (*names, *_cells(row, (notes or {}).get(evaluation.suite, "")))
         for names, evaluation in _evaluations(typed(records), seed, resamples)
@@ -138,22 +147,47 @@ def typed(records: pd.DataFrame, optional: Collection[str] = tuple(_OPTIONAL)) -
     """
     if missing := [name for name in (*_SAMPLE, *_FLAGS) if name not in records]:
         raise ValueError(f"the records lack the columns {', '.join(missing)}")
-    names = dict.fromkeys((*_EVALUATION, "condition", "sample_id"), "category")
-    types = {**names, "severity": "Int8", **_FLAGS, **{name: _OPTIONAL[name] for name in optional}}
-    typed = records.reindex(columns=list(types)).astype(types)
+    names = (*_EVALUATION, "condition", "sample_id")
+    types = {"severity": "Int8", **_FLAGS, **{name: _OPTIONAL[name] for name in optional}}
+    columns = {name: _named(records[name]) for name in names} | {
+        name: records[name].astype(kind) if name in records else pd.Series(index=records.index, dtype=kind)
+        for name, kind in types.items()
+    }
+    typed = pd.DataFrame(columns, copy=False)
     unanswered = typed["correct"].isna() & (records["label"].notna() if "label" in records else True)
     incomplete = {name: typed[name].isna() for name in names} | {"correct": unanswered}
     if vague := [name for name, rows in incomplete.items() if rows.any()]:
         raise ValueError(f"the records have rows without {', '.join(vague)}")
     if not typed["severity"].dropna().isin(SEVERITIES).all():
         raise ValueError(f"a severity is one of {SEVERITIES}, or missing")
-    if "confidence" in typed and not typed["confidence"].dropna().between(0, 1 + 1e-6).all():  # sums may round up
-        raise ValueError("a confidence lies in [0, 1], or is missing")
-    twice = typed.duplicated(_SAMPLE)
+    for name, highest in _HIGHEST.items():
+        if name in typed and not typed[name].dropna().between(0, highest * (1 + 1e-6)).all():  # float32 may round up
+            raise ValueError(f"{name} lies in [0, {highest:.4g}], or is missing")
+    twice = _repeats(typed)
     if twice.any():
         first = typed.loc[twice, _SAMPLE].iloc[0]
         raise ValueError("recorded twice: " + ", ".join(f"{name} {value}" for name, value in first.items()))
     return typed
+
+
+def _named(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Make a column of names categorical, its categories in order whatever order they came in."""
+    named = column.astype("category")
+    names = named.cat.categories
+    return named if names.is_monotonic_increasing else named.cat.reorder_categories(names.sort_values())
+
+
+def _repeats(typed: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which rows stand for a sample that an earlier row stands for."""
+    names = [name for name in _SAMPLE if name != "severity"]
+    places = [typed[name].cat.codes.to_numpy(dtype=np.int64) for name in names]
+    sizes = [max(1, len(typed[name].cat.categories)) for name in names]
+    severities = typed["severity"].fillna(0).to_numpy(dtype=np.int64)
+    # One number a row, since numbers sort much faster than rows compare.
+    samples = np.ravel_multi_index((*places, severities), (*sizes, len(SEVERITIES) + 1))
+    if (np.diff(np.sort(samples)) > 0).all():
+        return pd.Series(False, typed.index)
+    return pd.Series(samples, typed.index).duplicated()
 
 
 def _cells(row: Row, note: str) -> tuple[object, ...]:
