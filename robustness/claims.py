@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 import threading
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from .header import now
 LEASE = 60.0  # seconds without a sign of life after which a claim's process counts as dead
 BEATS = 6  # signs of life in that time
 SUFFIX = ".claim"
+LARGEST_PID = 2**31  # what a pid_t holds
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +58,15 @@ class Unshared:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that has a claim, and since when, as ISO 8601 by its own clock."""
+    """The process that has a claim, and since when, as ISO 8601 by its own clock.
+
+    numbers: what `pid` is unique in; containers may have a host's name in common and count their processes apart.
+    """
 
     host: str
     pid: int
     since: str
+    numbers: str = ""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}"
@@ -74,7 +80,7 @@ class Claims:
 
     def __init__(self, folder: Path, lease: float = LEASE) -> None:
         self.folder, self.lease = folder, lease
-        self._me = Holder(socket.gethostname(), os.getpid(), now())
+        self._me = Holder(socket.gethostname(), os.getpid(), now(), _numbers())
         self._held: set[str] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="claims", daemon=True)
@@ -96,13 +102,12 @@ class Claims:
         path = self._path(name)
         for last in (False, True):
             try:
-                with path.open("x") as file:
-                    json.dump(asdict(self._me), file)
+                self._make(path)
             except FileExistsError:
-                if last or self.holder(name):
+                seen = _read(path)
+                if last or self.holder(name) or not _removed(path, seen):
                     return False
                 log.info("%s: its process is gone, going on without it", path)
-                path.unlink(missing_ok=True)
             else:
                 self._held.add(name)
                 return True
@@ -122,7 +127,8 @@ class Claims:
         except FileNotFoundError:
             return None
         holder = _read(path) or Holder("an unknown host", 0, "just now")
-        gone = holder.host == self._me.host and not _runs(holder.pid)
+        here = (holder.host, holder.numbers) == (self._me.host, self._me.numbers)
+        gone = here and not _runs(holder.pid)
         # a clock that was set back makes claims seem to come from the future
         silent = abs(_file_time(self.folder) - touched) > self.lease
         return None if holder == self._me or gone or silent else holder
@@ -135,6 +141,16 @@ class Claims:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
 
+    def _make(self, path: Path) -> None:
+        """Write a claim. Raises FileExistsError when there is one, and OSError."""
+        with path.open("x") as file:
+            try:
+                json.dump(asdict(self._me), file)
+                file.flush()
+            except OSError:  # on a full disk; an empty claim would look like a process that is just starting
+                path.unlink(missing_ok=True)
+                raise
+
     def _live(self) -> None:
         while not self._over.wait(self.lease / BEATS):
             for name in tuple(self._held):
@@ -145,11 +161,37 @@ class Claims:
 
 
 def _read(path: Path) -> Holder | None:
-    """Read who made a claim; None while it is being written, or gone."""
+    """Read who made a claim; None while it is being written, or gone, or if it is none."""
     try:
-        return Holder(**json.loads(path.read_text()))
+        holder = Holder(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    known = isinstance(holder.pid, int) and 0 < holder.pid < LARGEST_PID
+    return holder if known and all(isinstance(text, str) for text in (holder.host, holder.since)) else None
+
+
+def _removed(path: Path, dead: Holder | None) -> bool:
+    """Remove a dead process's claim; False when another process was faster, whose own claim is then left in place."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        path.rename(aside)  # which one process alone can do
+        if _read(aside) == dead:
+            return True
+        os.link(aside, path)
+    except (FileNotFoundError, FileExistsError):
+        pass
+    finally:
+        aside.unlink(missing_ok=True)
+    return False
+
+
+def _numbers() -> str:
+    """Name what process numbers are unique in: a boot of a machine, and the container's own, where Linux tells."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _runs(pid: int) -> bool:

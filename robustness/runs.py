@@ -39,7 +39,8 @@ def opened(
             _enter(folder, stack.enter_context(Claims(folder)), alone)
             if options.fresh:
                 discard(folder)
-            store = Store(folder, {"name": folder.name, **header}, leads=world.leads, shared=not alone)
+            described = {"name": folder.name, **header}
+            store = Store(folder, described, leads=world.leads, shared=not alone, fresh=options.fresh)
         except OSError as error:
             raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
         yield store, Unshared() if alone else stack.enter_context(Claims(folder / RECORDS))

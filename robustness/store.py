@@ -32,20 +32,22 @@ class Store:
     header: everything that was in force, as JSON values. Its "identity" is all that a number depends on.
     """
 
-    def __init__(self, folder: Path, header: Mapping[str, Any], *, leads: bool = True, shared: bool = False) -> None:
+    def __init__(
+        self, folder: Path, header: Mapping[str, Any], *, leads: bool = True, shared: bool = False, fresh: bool = False
+    ) -> None:
         """Open the run in `folder`, or begin it.
 
         leads: whether this process writes the header of a run that has begun. shared: whether others write parts of it
-        at the same time. Raises UsageError when the folder holds a run of another identity, and RunError when it cannot
-        be read or written.
+        at the same time. fresh: begin, whatever header is there; its parts must have been discarded. Raises UsageError
+        when the folder holds a run of another identity, and RunError when it cannot be read or written.
         """
         self.folder, self.leads, self.shared = folder, leads, shared
         self.header: dict[str, Any] = {"schema": SCHEMA_VERSION, **header}
         try:
             (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-            for leftover in () if shared else folder.glob("*/*.tmp"):
+            for leftover in () if shared else (*folder.glob("*.tmp"), *folder.glob("*/*.tmp")):
                 leftover.unlink()
-            if (folder / HEADER).exists() or not self._begin():
+            if (not fresh and (folder / HEADER).exists()) or not self._begin():
                 earlier = read_header(folder)
                 _refuse_differences(folder, earlier["identity"], self.header["identity"])
                 self.header |= {key: earlier[key] for key in KEPT if key in earlier}
@@ -111,7 +113,10 @@ class Store:
         """Write down that nothing is left to do, how much was done, and what an audit found."""
         counts = {"records_done": self.count(), "failures": self.failures().num_rows}
         self.header |= {"end": end, "findings": list(findings)} | counts
-        self._write_header()
+        try:
+            self._write_header()
+        except OSError as error:
+            raise _refused(self.folder / HEADER, error) from error
 
     def _begin(self) -> bool:
         """Write the header of a new run; False when another process was faster."""
@@ -153,12 +158,16 @@ class Store:
             path.parent.mkdir(exist_ok=True)
             write_whole(path, sink.getvalue())
         except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror or error}; what was finished is kept") from error
+            raise _refused(path, error) from error
         self._present.add((kind, part))
 
     def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
         tables = [_table(path, schema) for path in self._paths(kind)]
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _refused(path: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write {path}: {error.strerror or error}; what was finished is kept")
 
 
 def _table(path: Path, schema: pa.Schema) -> pa.Table:
@@ -236,16 +245,21 @@ def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:
 
 
 def refuse_strangers(folder: Path) -> None:
-    """Raise UsageError for a folder of something else than a run."""
-    if folder.exists() and not (folder / HEADER).exists() and any(path.name != RECORDS for path in folder.iterdir()):
+    """Raise UsageError for a folder of something else than a run, or one that was just to begin."""
+    if not folder.exists() or (folder / HEADER).exists():
+        return
+    if any(path.name != RECORDS and path.suffix not in (".claim", ".tmp") for path in folder.iterdir()):
         raise UsageError(f"{folder} is not a run; --fresh leaves it alone, choose another --name")
 
 
 def discard(folder: Path) -> None:
-    """Remove the records of the run in `folder`."""
+    """Remove the records of the run in `folder`; its header stays until a new one takes its place.
+
+    Without any the folder would be a stranger's, if the process died in between. Raises OSError.
+    """
     for part_folder in (RECORDS, FAILURES):
-        shutil.rmtree(folder / part_folder, ignore_errors=True)
-    (folder / HEADER).unlink(missing_ok=True)
+        if (folder / part_folder).exists():
+            shutil.rmtree(folder / part_folder)
 
 
 def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
