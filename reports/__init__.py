@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from . import html, json_file, markdown, scores_csv
+from . import comparisons, html, json_file, markdown, scores_csv
 from .errors import ReportError
-from .results import Results
+from .results import Comparison, Results
 from .text import render as text
 
-__all__ = ["FORMATS", "ReportError", "Results", "check_formats", "text", "write"]
+__all__ = ["FORMATS", "Comparison", "ReportError", "Results", "check_formats", "text", "write"]
 
 # A format makes the texts of its files, by file name.
 FORMATS: dict[str, Callable[[Results], dict[str, str]]] = {
-    "csv": scores_csv.render,
+    "csv": lambda results: scores_csv.render(results) | comparisons.files(results),
     "markdown": markdown.render,
     "html": html.render,
     "json": json_file.render,

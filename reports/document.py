@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cells import plain
+from .comparisons import comparison_table, consistency_table, published_table, ranking_table
 from .limits import audit, limits, warnings
 from .results import Results
 from .table import Table, accuracy_table, attack_table, severity_tables, summary, unmeasured_table
 from .verdict import verdict
+
+_COMPARED = (comparison_table, ranking_table, consistency_table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def document(results: Results) -> Document:
     sections = (
         Section("Verdict", paragraphs=verdict(results)),
         Section("Summary", tables=_filled(summary(results))),
+        Section("Comparison", tables=_filled(*(table(results) for table in _COMPARED))),
+        Section("Published figures", tables=_filled(published_table(results))),
         Section("Accuracy", tables=_filled(accuracy_table(results))),
         Section("Corruptions", tables=tuple(severity_tables(results).values())),
         Section("Attacks", tables=_filled(attack_table(results))),
@@ -50,8 +55,8 @@ def document(results: Results) -> Document:
     return Document(f"Robustness report: {results.header['name']}", warnings(results), tuple(kept))
 
 
-def _filled(table: Table) -> tuple[Table, ...]:
-    return (table,) if table.rows else ()
+def _filled(*tables: Table) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)
 
 
 def _data_tables(identity: Mapping[str, Any]) -> tuple[Table, ...]:

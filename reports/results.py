@@ -10,6 +10,12 @@ from .errors import ReportError
 
 SCHEMA = 1
 COLUMNS = ["model", "suite", "dataset", "condition", "severity", "metric", "value", "low", "high", "n", "unit", "note"]
+_PAIR, _SUBJECT = ("model", "other"), ("suite", "dataset", "condition", "metric")
+COMPARISON_COLUMNS = {
+    "differences": (*_PAIR, *_SUBJECT, "difference", "low", "high", "p", "p_holm", "n", "unit", "verdict", "note"),
+    "ranking": (*_SUBJECT, "model", "value", "n", "unit", "best_place", "worst_place", "tied_with"),
+    "consistency": (*_PAIR, *_SUBJECT, "value", "low", "high", "n", "note"),
+}
 _HEADER = ("name", "command", "version", "start", "notes", "identity", "environment")
 _IDENTITY = ("seed", "precision", "models", "data", "suites")
 
@@ -33,14 +39,34 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Models side by side, in three tables. Raises ReportError for columns that are missing.
+
+    differences: a row a pair and figure; `verdict` is of `model` as against `other`, or "not comparable" for the reason
+    in `note`. ranking: a row a figure and model. consistency: a row a pair and rate, kappa of the models' errors.
+    """
+
+    differences: pd.DataFrame
+    ranking: pd.DataFrame
+    consistency: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        for name, columns in COMPARISON_COLUMNS.items():
+            if missing := [column for column in columns if column not in getattr(self, name)]:
+                raise ReportError(f"the comparison is incomplete; missing in {name}: {', '.join(missing)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """A run's header, which is what `run.json` holds, and its scores, with the columns of `scores.csv`.
 
-    Raises ReportError for another schema than 1 and for parts of either that are missing.
+    comparison: of its models, where there are several. Raises ReportError for another schema than 1 and for parts of
+    header or scores that are missing.
     """
 
     header: Mapping[str, Any]
     scores: pd.DataFrame
+    comparison: Comparison | None = None
 
     def __post_init__(self) -> None:
         schema = self.header.get("schema")

@@ -1,7 +1,7 @@
 """Pivots scores into the tables that people read; cells are plain text, each format adds its own markup."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .cells import NOT_MEASURED, bare, figure, number
@@ -22,6 +22,7 @@ METRIC_NAMES = {
     "top1_1000way": "top-1 among all 1000 classes",
     "top1_restricted": "top-1 among its classes alone",
     "accuracy_drop": "drop from imagenet's images of the same classes",
+    "effective_robustness": "effective robustness",
     "rms_calibration_error": "RMS calibration error",
     "rms_calibration_error_reference": "RMS calibration error as the reference code computes it",
     "aurra": "AURRA",
@@ -194,16 +195,22 @@ def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subje
     for name in CORE.values():
         matches = [subject for subject in subjects if core[subject] == name]
         yield from ((name if len(matches) == 1 else f"{name} ({subject[1]})", subject) for subject in matches)
-    others = [(_label(subject), subject) for subject in subjects if not core[subject]]
-    times = Counter(label for label, _ in others)
-    for label, subject in others:
-        yield label if times[label] == 1 else f"{label} ({subject[0]}, {subject[1]})", subject
+    yield from ((name, subject) for subject, name in labels(s for s in subjects if not core[s]).items())
+
+
+def labels(subjects: Iterable[Subject]) -> dict[Subject, str]:
+    """Name figures, each differently."""
+    names = {subject: _label(subject) for subject in subjects}
+    times = Counter(names.values())
+    return {
+        subject: name if times[name] == 1 else f"{name} ({subject[0]}, {subject[1]})" for subject, name in names.items()
+    }
 
 
 def _label(subject: Subject) -> str:
     suite, dataset, condition, metric = subject
     where = suite if condition in ("clean", OVERALL) else condition
-    if condition == "clean" and metric == "top1" and dataset != suite:
+    if condition == "clean" and metric == "top1" and dataset != suite != "imagenet":
         where = f"{suite}'s classes of {dataset}"
     return f"{METRIC_NAMES.get(metric, metric)}, {where}"
 

@@ -1,12 +1,13 @@
-"""The summary for a terminal: figures down, models across, within 100 columns."""
+"""Summary and comparison for a terminal: figures down, models or pairs across, within 100 columns."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from .comparisons import comparison_grid
 from .limits import warnings
 from .results import Results
-from .table import summary
+from .table import Table, summary
 
 WIDTH = 100
 _GAP = "  "
@@ -17,14 +18,20 @@ Column = list[list[str]]  # cells, each of them lines
 
 
 def render(results: Results) -> str:
-    """Render the summary below the warnings, with as many models side by side as fit; ends with a line break."""
-    table = summary(results)
+    """Render the warnings, the summary and the comparison; ends with a line break."""
+    lines = [line for warning in warnings(results) for line in _wrap(f"Warning: {warning}", WIDTH)]
+    for table in (summary(results), comparison_grid(results)):
+        lines += _table(table) if table.rows else []
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _table(table: Table) -> Iterator[str]:
+    """Lay a table on its side, with as many of its rows side by side as fit, above its caption."""
     labels = [_wrap(label, _LABEL_WIDTH) for label in ("", *table.columns[1:])]
     columns = [[_wrap(cell, _CELL_WIDTH) for cell in row] for row in table.rows]
-    lines = [line for warning in warnings(results) for line in _wrap(f"Warning: {warning}", WIDTH)]
     for block in _blocks(columns, WIDTH - _width(labels)):
-        lines += ["", *_lines(labels, block)]
-    return "\n".join([*lines, "", *_wrap(table.caption, WIDTH)]).lstrip("\n") + "\n"
+        yield from ("", *_lines(labels, block))
+    yield from ("", *_wrap(table.caption, WIDTH))
 
 
 def _wrap(content: str, width: int) -> list[str]:
