@@ -15,6 +15,7 @@ from robustness.metrics.alexnet import CLEAN_ERROR, ERRORS, EXTRA, GROUPS, SEVER
 from robustness.metrics.corruption import ce, corruption_errors, mean_error, relative_ce
 from robustness.metrics.error_counts import ErrorCounts
 from robustness.metrics.evaluation import Evaluation
+from robustness.metrics.statistics import wilson
 
 # RobustBench's accuracies of two models on its 5,000 images (RobustBench/robustbench, unaggregated results)
 ROBUSTBENCH = Path(__file__).parent / "data" / "robustbench_imagenet_c_accuracy.csv"
@@ -106,6 +107,9 @@ def test_instability_is_the_rate_of_images_that_are_right_at_some_severities_alo
     assert score(scores, "snow", "corruption_instability")["value"] == 0
     overall = score(scores, "all", "corruption_instability")
     assert (overall["value"], overall["n"], overall["unit"]) == (pytest.approx(1 / 3 / 15), 3, "fraction")
+    assert score(scores, "fog", "corruption_instability")["low"] == wilson(1, 3).low
+    gap = score(folded(corrupted(right, ["fog", "snow"])), "all", "corruption_instability")
+    assert pd.isna(gap["value"]) and gap["note"].endswith("jpeg_compression: no records")
 
 
 def test_corruption_errors_of_hand_made_rows() -> None:

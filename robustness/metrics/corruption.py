@@ -8,7 +8,7 @@ Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4. With E_s the top-1 e
     instability   rate of images that are right at some severities and wrong at others
 
 mCE and relative mCE are means over the 15 standard corruptions, and group figures over those of noise, blur, weather
-or digital; they belong to suite `imagenet-c` alone. All of these are means of one number an image: one bootstrap over
+or digital; they belong to suite `imagenet-c` alone. All errors are linear in per-image errors: one bootstrap over
 images, of which all conditions are drawn together, serves them all, and mCE is exactly the mean of the CEs shown.
 """
 
@@ -22,17 +22,11 @@ from .alexnet import CLEAN_ERROR, EXTRA, GROUPS, SEVERITIES, STANDARD, SUMMED_ER
 from .error_counts import ErrorCounts, count_errors
 from .evaluation import CLEAN, Evaluation, Row
 from .score import FRACTION, PERCENT_OF_ALEXNET, Score, join_notes, unmeasured
-from .statistics import bootstrap_means, bootstrap_score
+from .statistics import bootstrap_means, bootstrap_score, mean_score, wilson
 
 STANDARD_SUITE = "imagenet-c"
 MEMBERS = {STANDARD_SUITE: STANDARD, "imagenet-c-extra": EXTRA}
-OVERALL = {
-    "ce": "mce",
-    "relative_ce": "relative_mce",
-    "mean_error": "mean_error",
-    "corruption_instability": "corruption_instability",
-}
-GROUPED = ("ce", "relative_ce", "mean_error")
+OVERALL = {"ce": "mce", "relative_ce": "relative_mce", "mean_error": "mean_error"}
 
 
 def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
@@ -59,12 +53,9 @@ def relative_ce(summed: pd.DataFrame, clean: "pd.Series[float]") -> pd.DataFrame
     return 100 * (mean_error(summed).sub(clean, axis=0) / (alexnet - CLEAN_ERROR))
 
 
-_UNSTABLE = "unstable under "  # the name of a column begins so
-
-
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """One kind of figure.
+    """One kind of corruption error.
 
     figures: float64 [1 + resamples, corruptions], the data's own in row 0. gaps: corruption → why it has no column.
     n, note: the images, and what to know of them.
@@ -107,28 +98,47 @@ def corruption_errors(evaluation: Evaluation) -> Iterator[Row]:
         for measure in measures:
             if corruption in measure:
                 yield Row(corruption, None, measure.metric, measure.score([corruption]))
+    for corruption in counted.corruptions:
+        yield Row(corruption, None, "corruption_instability", instability(counted, [corruption]))
     for group, names in GROUPS.items() if evaluation.suite == STANDARD_SUITE else ():
         for measure in measures:
-            if measure.metric in GROUPED:
-                yield Row(group, None, f"group_{measure.metric}", measure.score(names))
+            yield Row(group, None, f"group_{measure.metric}", measure.score(names))
     members = expected or counted.corruptions
     note = "" if expected else f"over the {len(members)} corruptions recorded"
     for measure in measures:
         if measure.unit != PERCENT_OF_ALEXNET or evaluation.suite == STANDARD_SUITE:
             yield Row("all", None, OVERALL[measure.metric], measure.score(members, note))
+    yield Row("all", None, "corruption_instability", instability(counted, members, note))
+
+
+def instability(counted: ErrorCounts, corruptions: Sequence[str], note: str = "") -> Score:
+    """Rate of images whose verdict changes with the severity, a fraction; the mean over `corruptions` if several.
+
+    Of one, Wilson's interval; of several, Student's of the images' rates. None when one of them is incomplete.
+    """
+    reasons = _gaps(counted)
+    if missing := {name: reasons[name] for name in corruptions if name in reasons}:
+        return unmeasured(_join_reasons(missing, corruptions), FRACTION)
+    counts = counted.counts[list(corruptions)]
+    unstable = ((counts > 0) & (counts < len(SEVERITIES))).to_numpy()
+    note = join_notes(note, counted.note)
+    if len(corruptions) == 1:
+        return wilson(int(unstable.sum()), len(unstable), note)
+    return mean_score(unstable.mean(axis=1), FRACTION, note)
+
+
+def _gaps(counted: ErrorCounts) -> dict[str, str]:
+    """Say why corruptions have no figure; where no image has all of them, none has one."""
+    lonely = counted.counts.columns if counted.counts.empty else ()
+    return dict.fromkeys(map(str, lonely), "no sample has records under every condition") | counted.gaps
 
 
 def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured]:
-    """Yield CE, relative CE, mean error and instability."""
-    counts, gaps = counted.counts, counted.gaps
-    if counts.empty:
-        gaps = dict.fromkeys(counts.columns, "no sample has records under every condition") | gaps
-    unstable = ((counts > 0) & (counts < len(SEVERITIES))).add_prefix(_UNSTABLE)
-    values = counts.join(unstable)
-    paired, problem, pairing = _pair(values, evaluation.clean)
+    """Yield CE, relative CE and mean error."""
+    counts, gaps = counted.counts, _gaps(counted)
+    paired, problem, pairing = _pair(counts, evaluation.clean)
     relative = _resample(paired, evaluation)
-    resampled = relative if len(paired) == len(counts) else _resample(values, evaluation)
-    plain = resampled[counts.columns]
+    plain = relative[counts.columns] if len(paired) == len(counts) else _resample(counts, evaluation)
 
     alexnet = SUMMED_ERRORS if evaluation.suite in MEMBERS else {}
     known = [name for name in counts.columns if name in alexnet]
@@ -140,23 +150,21 @@ def _measure(evaluation: Evaluation, counted: ErrorCounts) -> Iterator[_Measured
     note = join_notes(note, pairing)
     yield _Measured("relative_ce", PERCENT_OF_ALEXNET, figures, clean_gaps | known_gaps, len(paired), note)
     yield _Measured("mean_error", FRACTION, mean_error(plain), gaps, n, counted.note)
-    rates = resampled[unstable.columns].set_axis(counts.columns, axis=1)
-    yield _Measured("corruption_instability", FRACTION, rates, gaps, n, counted.note)
 
 
-def _pair(values: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+def _pair(counts: pd.DataFrame, clean: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     """Add the clean error of the same images as a last column; returns it with a reason for failure and a note."""
     if clean["dataset"].nunique() > 1:
-        nothing = values.iloc[:0].assign(**{CLEAN: 0.0})
+        nothing = counts.iloc[:0].assign(**{CLEAN: 0.0})
         return nothing, "the model has clean records of suite imagenet on several other data sets", ""
     wrong = 1.0 - clean.set_index("sample_id")["correct"].rename(CLEAN)
-    paired = values.join(wrong, how="inner")
+    paired = counts.join(wrong, how="inner")
     if clean.empty:
         return paired, "the model has no clean records of suite imagenet", ""
     if paired.empty:
         return paired, "the clean records of suite imagenet are of other samples", ""
-    partly = len(paired) < len(values)
-    return paired, "", f"{len(paired)} of {len(values)} samples have a clean record" if partly else ""
+    partly = len(paired) < len(counts)
+    return paired, "", f"{len(paired)} of {len(counts)} samples have a clean record" if partly else ""
 
 
 def _resample(values: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
