@@ -355,7 +355,7 @@ def report(run: store.Store, options: Options) -> str:
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
-    found = metrics.compare(records, seed=seed)
+    found = metrics.compare(records, seed=seed, models=[model["name"] for model in run.header["identity"]["models"]])
     comparison = reports.Comparison(found.differences, found.ranking, found.consistency)
     results = reports.Results(run.header, scores, comparison)
     reports.write(results, run.folder, options.formats)

@@ -204,6 +204,13 @@ def test_ranking_says_which_places_are_tied() -> None:
     ]
 
 
+def test_pairs_stand_in_the_order_asked_for() -> None:
+    records = [clean(share, model=model) for model, share in (("a", 0.9), ("b", 0.5), ("c", 0.2))]
+    found = compared(*records, models=("c", "b")).differences
+    assert list(zip(found["model"], found["other"], strict=True)) == [("c", "b"), ("c", "a"), ("b", "a")]
+    assert list(found["difference"]) == pytest.approx([-0.3, -0.7, -0.4])
+
+
 def test_only_common_images_count() -> None:
     row = compared(clean(0.5, 10), clean(0.5, 10, "b", start=4)).differences.iloc[0]
     assert (row["n"], row["note"]) == (6, "over the 6 of 14 images that both have")
@@ -319,4 +326,4 @@ def test_duplicates_and_missing_columns_are_refused() -> None:
     with pytest.raises(ValueError, match="recorded twice"):
         compared(clean(0.5), clean(0.6), clean(0.5, model="b"))
     with pytest.raises(ValueError, match="lack the columns correct"):
-        compared(clean(0.5).drop(columns="correct"))
+        compared(*(clean(0.5, model=model).drop(columns="correct") for model in "ab"))

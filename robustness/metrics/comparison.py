@@ -12,7 +12,7 @@ chance below 5 %. Only what stays below that is called better or worse.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -78,15 +78,21 @@ class _Pair:
         return int(cells[0].sum()), int(cells[1].sum()), int(cells[2].sum()), int(cells[3].sum())
 
 
-def compare(records: pd.DataFrame, *, seed: int, resamples: int = 10_000) -> Comparison:
+def compare(records: pd.DataFrame, *, seed: int, resamples: int = 10_000, models: Sequence[str] = ()) -> Comparison:
     """Compare all models of `records` by the headline figures of their suites, each pair on the images that both have.
 
     records: as for `fold`, of one run or of several whose models have names of their own. seed, resamples: of the
-    bootstrap. Raises ValueError as `fold` does, as for a sample that was recorded twice.
+    bootstrap. models: in pairs those named first come first; the others follow by name. Raises ValueError as `fold`
+    does, as for a sample that was recorded twice.
     """
     alone = "model" in records and records["model"].nunique() < 2  # spares the work of reading what has no pair
     figures = [] if alone else headlines(typed(records, OPTIONAL))
-    return compare_figures(figures, seed=seed, resamples=resamples)
+    ranks = {name: rank for rank, name in enumerate(models)}
+    ordered = [
+        replace(figure, images=dict(sorted(figure.images.items(), key=lambda item: ranks.get(item[0], len(ranks)))))
+        for figure in figures
+    ]
+    return compare_figures(ordered, seed=seed, resamples=resamples)
 
 
 def compare_figures(figures: Sequence[Headline], *, seed: int, resamples: int = 10_000) -> Comparison:
