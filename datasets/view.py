@@ -75,7 +75,7 @@ class View:
 def _shrunk_and_cropped(image: Tensor, size: Sequence[int], crop: int, interpolation: Interpolation) -> Tensor:
     """Resize to `size`, less than the image's on both sides, and crop, without what lies below or right of the crop.
 
-    The pixels are those of resizing everything, in three quarters of the time. What lies above or left cannot be
+    The pixels are those of resizing everything, in four fifths of the time. What lies above or left cannot be
     spared: torch counts from the first pixel, and the crop rarely begins where an old pixel does.
     """
     top, left = (round((side - crop) / 2) for side in size)
