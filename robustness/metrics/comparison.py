@@ -35,7 +35,7 @@ _ORDER = ("worse", "better")
 # where more is better, less, or neither → verdict by whether the difference is above 0
 _VERDICTS = {1: _ORDER, -1: _ORDER[::-1], 0: ("lower", "higher")}
 TIED, UNKNOWN = "tied", "not comparable"
-_NO_ERROR = 1e-9  # less than any figure's unit can be off by
+_NO_ERROR = 1e-9  # what is smaller is rounding
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,13 +72,13 @@ def headlines(records: pd.DataFrame) -> list[Headline]:
         Headline(str(suite), str(dataset), condition, metric, images)
         for figures, rows in kinds
         for (suite, dataset), own in records[rows].groupby(["suite", "dataset"], observed=True)
-        for condition, metric, images in figures(str(suite), _by(own, "model"))
+        for condition, metric, images in figures(str(suite), _by_model(own))
     ]
     return sorted(found, key=lambda figure: (figure.suite != IMAGENET, figure.suite, figure.dataset))
 
 
-def _by(records: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
-    return {str(name): own.set_index("sample_id") for name, own in records.groupby(column, observed=True)}
+def _by_model(records: pd.DataFrame) -> Models:
+    return {str(model): own.set_index("sample_id") for model, own in records.groupby("model", observed=True)}
 
 
 def _plain(_suite: str, models: Models) -> Iterator[Figure]:
