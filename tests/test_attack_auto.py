@@ -339,6 +339,44 @@ def test_fab_stops_within_the_radius_and_else_changes_nothing(linear: Linear) ->
     assert none.backward.tolist() == [9 * 2] * 4
 
 
+@both_norms
+def test_fab_walks_as_algorithm_1_does(norm: str) -> None:
+    """Asking a point only where it is likely to be at the goal leaves every step where it was.
+
+    The radius lets the nearest point of 25 steps count alone.
+    """
+    random = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(*shape, generator=random).double() for shape in ((192, 64), (64, CLASSES)))
+
+    def bent(pixels: Tensor) -> Tensor:  # so that some steps fall short of the boundary
+        return (((pixels - 0.5).flatten(1) @ first) * 30).asinh() @ second + 30 * F.one_hot(torch.tensor(0), CLASSES)
+
+    images, steps, victim = pictures(8).double(), 25, Victim(bent)
+    labels, nearest, passes = bent(images).argmax(1), [], []
+    for i, label in enumerate(labels.tolist()):
+        goal = Goal(labels[i : i + 1])
+        aim = Goal(goal.labels, (goal.labels + 1) % CLASSES)
+        origin = iterate = images[i : i + 1]
+        reached: list[tuple[float, int, Tensor]] = []
+        for step in range(steps):
+            _, lead, slope = victim.gradient(iterate, lead_over_label, aim)
+            iterate = fab._stepped(iterate, origin, lead, slope, norm)
+            if bent(iterate).argmax() != label:
+                reached.append((NORMS[norm].distance(iterate - origin).item(), step, iterate))
+                iterate = origin + 0.9 * (iterate - origin)
+        distance, step, expected = min(reached)
+        found = fab.walk(victim, origin, goal, aim, norm, distance * (1 + 1e-9), steps)
+        assert found.reached.all()
+        assert torch.allclose(found.images, expected, atol=1e-9), i
+        nearest.append(step)
+        none = fab.walk(victim, origin, goal, aim, norm, distance * (1 - 1e-9), steps)
+        assert not none.reached.any()
+        assert steps + len(reached) <= none.forward <= 2 * steps
+        passes.append(none.forward.item())
+    assert max(nearest) > 15
+    assert sum(passes) < 8 * 2 * steps
+
+
 # Square
 
 

@@ -5,6 +5,7 @@ radius is given here, as in AutoAttack, and an image is done when it is at its g
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -38,7 +39,7 @@ def to_plane(points: Tensor, slopes: Tensor, rise: Tensor, norm: str) -> Tensor:
     direction = slopes.sign() * rise.sign().view(-1, 1, 1, 1)
     room = torch.where(direction > 0, 1 - points, points)
     weight, wanted = slopes.abs(), rise.abs()
-    speed = torch.ones_like(weight) if norm == "linf" else weight
+    speed = weight.new_ones(()) if norm == "linf" else weight
     gain, t = weight * speed, torch.zeros_like(wanted)
     for _ in range(MOST_PIECES):
         change = (speed * t.view(-1, 1, 1, 1)).minimum(room)
@@ -51,44 +52,69 @@ def to_plane(points: Tensor, slopes: Tensor, rise: Tensor, norm: str) -> Tensor:
     return direction * change
 
 
+class Walkers(NamedTuple):
+    """The attempts that go on, a row each.
+
+    where: their positions among all. origin, iterate: the clean image and the last point. taken: steps. fresh: whether
+    it is unknown if the point is at the goal. since, gap: steps since one was, and steps between the two before.
+    """
+
+    where: Tensor
+    origin: Tensor
+    iterate: Tensor
+    taken: Tensor
+    fresh: Tensor
+    since: Tensor
+    gap: Tensor
+
+
 def walk(victim: Victim, images: Tensor, goal: Goal, aim: Goal, norm: str, eps: float, steps: int) -> Found:
     """Run Algorithm 1 from the images [B,3,H,W] to the boundaries between label and targets, until an image is done.
 
     goal: [B], when to stop, if within eps. aim: [A B], the targets. Row r of it is an attempt on image r % B, and those
     on one image stop together. Images that withstand come back as they were.
+
+    A point that is not at the goal is the one whose slope comes next: one pass tells both. As points are at the goal at
+    regular intervals, a pass for that alone is taken only where it is to be expected.
     """
-    count, distance = len(images), NORMS[norm].distance
-    loss = lead_over_label if goal.targets is None else margin
+    count, loss = len(images), lead_over_label if goal.targets is None else margin
     where = torch.arange(len(aim), device=images.device)
-    iterate = origin = images[where % count]
-    found = untouched(origin)
-    _, lead, slope = victim.gradient(origin, loss, aim)
-    found.forward.add_(1)
-    found.backward.add_(1)
-    for step in range(1, steps + 1):
-        iterate = _stepped(iterate, origin, lead, slope, norm)
-        stop = goal[where % count]
-        if step < steps:
-            logits, lead, slope = victim.gradient(iterate, loss, aim[where], stop)
-        else:
-            logits = victim(iterate)
-        reached = stop.reached(logits)
-        done = reached & (distance(iterate - origin) <= eps)
-        found.images[where[done]] = iterate[done]
-        found.reached[where] = done
+    origin, none = images[where % count], torch.zeros_like(where)
+    found, state = untouched(origin), Walkers(where, origin, origin, none, none.bool(), none, none)
+    while True:
+        reached = state.fresh & ((state.since >= state.gap) | (state.taken == steps))
+        asked = state.where[reached]
+        if len(asked):
+            found.forward[asked] += 1
+            reached[reached.clone()] = goal[asked % count].reached(victim(state.iterate[reached]))
+        state = _back(found, state, reached, norm, eps)
+        left = standing(found, state.where, count) & (state.taken < steps)
+        state = Walkers(*(part[left] for part in state))
+        if not len(state.where):
+            return folded(found, count)
+        where = state.where
+        logits, lead, slope = victim.gradient(state.iterate, loss, aim[where])
         found.forward[where] += 1
-        left = standing(found, where, count)
-        if step == steps or not bool(left.any()):
-            break
-        where, origin, iterate, lead, slope, reached = (
-            part[left] for part in (where, origin, iterate, lead, slope, reached)
-        )
         found.backward[where] += 1
-        if bool(reached.any()):
-            iterate[reached] = torch.lerp(origin[reached], iterate[reached], BACKWARD)
-            found.forward[where[reached]] += 1
-            _, lead[reached], slope[reached] = victim.gradient(iterate[reached], loss, aim[where[reached]])
-    return folded(found, count)
+        late = state.fresh & goal[where % count].reached(logits)  # nobody asked: their slope is another one
+        state = _back(found, state, late, norm, eps)
+        ahead = _stepped(state.iterate, state.origin, lead, slope, norm)
+        iterate = torch.where(late.view(-1, 1, 1, 1), state.iterate, ahead)
+        state = state._replace(iterate=iterate, fresh=~late, taken=state.taken + ~late, since=state.since + ~late)
+
+
+def _back(found: Found, state: Walkers, reached: Tensor, norm: str, eps: float) -> Walkers:
+    """Note which points are at their goal within eps, and go back from all that are at their goal."""
+    away = state.iterate - state.origin
+    done = reached & (NORMS[norm].distance(away) <= eps)
+    found.images[state.where[done]] = state.iterate[done]
+    found.reached[state.where[done]] = True
+    return state._replace(
+        iterate=torch.where(reached.view(-1, 1, 1, 1), state.origin + BACKWARD * away, state.iterate),
+        fresh=state.fresh & ~reached,
+        gap=torch.where(reached, state.since, state.gap),
+        since=torch.where(reached, 0, state.since),
+    )
 
 
 def _stepped(iterate: Tensor, origin: Tensor, lead: Tensor, slope: Tensor, norm: str) -> Tensor:

@@ -50,11 +50,9 @@ def linf_start(images: Tensor, eps: float, generators: Sequence[Generator]) -> T
 
 def linf_proposal(best: Tensor, images: Tensor, eps: float, side: int, draws: Tensor) -> Tensor:
     """Make one square eps lighter or darker than the image, in each colour."""
-    height, width = images.shape[-2:]
-    top, left = _corner(draws[:, :2], images.shape, side)
-    inside = _interval(top, side, height)[:, None, :, None] & _interval(left, side, width)[:, None, None, :]
-    square = (images + eps * _signs(draws[:, 2:])[:, :, None, None]).clamp_(0, 1)
-    return torch.where(inside, square, best)
+    inside = _window(draws[:, :2], images.shape, side).expand(-1, images.shape[1], -1)
+    square = (images.flatten(2).gather(2, inside) + eps * _signs(draws[:, 2:])[:, :, None]).clamp_(0, 1)
+    return best.flatten(2).scatter(2, inside, square).view_as(best)
 
 
 def l2_start(images: Tensor, eps: float, generators: Sequence[Generator]) -> Tensor:
@@ -116,12 +114,6 @@ def _corner(draws: Tensor, shape: torch.Size, side: int) -> tuple[Tensor, Tensor
     """Place squares [N] so that they lie within the image: their top and left, int64."""
     top, left = ((draws[:, i] * (shape[2 + i] - side + 1)).long() for i in (0, 1))
     return top, left
-
-
-def _interval(start: Tensor, length: int, size: int) -> Tensor:
-    """Say which of `size` positions lie in [start, start + length): bool [N,size]."""
-    offset = torch.arange(size, device=start.device) - start[:, None]
-    return (offset >= 0) & (offset < length)
 
 
 def _window(draws: Tensor, shape: torch.Size, side: int) -> Tensor:
