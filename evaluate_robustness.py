@@ -351,13 +351,14 @@ def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[a
 def report(run: store.Store, options: Options) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
     records, seed = run.records().to_pandas(), run.header["identity"]["seed"]
-    scores = metrics.fold(records, seed=seed, notes=run.header["suite_notes"])
+    header = reports.so_far(run.header, records["suite"].value_counts().to_dict())
+    scores = metrics.fold(records, seed=seed, notes=header["suite_notes"])
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
-    found = metrics.compare(records, seed=seed, models=[model["name"] for model in run.header["identity"]["models"]])
+    found = metrics.compare(records, seed=seed, models=[model["name"] for model in header["identity"]["models"]])
     comparison = reports.Comparison(found.differences, found.ranking, found.consistency)
-    results = reports.Results(run.header, scores, comparison)
+    results = reports.Results(header, scores, comparison)
     reports.write(results, run.folder, options.formats)
     return reports.text(results)
 

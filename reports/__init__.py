@@ -1,22 +1,25 @@
-"""Reports on a finished run: they need its header and scores, but no model, no data set and no torch."""
+"""Reports on runs: they need their headers and scores, but no model, no data set and no torch."""
 
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from . import comparisons, html, json_file, markdown, scores_csv
+from . import comparisons, html, json_file, latex, markdown, model_card, scores_csv
 from .errors import ReportError
 from .results import Comparison, Results
 from .text import render as text
+from .unfinished import so_far
 
-__all__ = ["FORMATS", "Comparison", "ReportError", "Results", "check_formats", "text", "write"]
+__all__ = ["FORMATS", "Comparison", "ReportError", "Results", "check_formats", "so_far", "text", "write"]
 
 # A format makes the texts of its files, by file name.
 FORMATS: dict[str, Callable[[Results], dict[str, str]]] = {
     "csv": lambda results: scores_csv.render(results) | comparisons.files(results),
     "markdown": markdown.render,
     "html": html.render,
+    "latex": latex.render,
     "json": json_file.render,
+    "model-card": model_card.render,
 }
 
 

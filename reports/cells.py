@@ -3,6 +3,7 @@
 from .results import Measurement
 
 NOT_MEASURED = "–"
+SO_FAR = "so far"
 # unit → what to multiply by, what to write behind, and how many decimals
 _SCALES = {
     "fraction": (100.0, " %", 1),
@@ -23,14 +24,17 @@ def number(value: float | None, unit: str) -> str:
 
 
 def figure(measured: Measurement | None) -> str:
-    """Write a value and its interval: `74.0 % [70.0, 77.6]`; without an interval the value alone."""
+    """Write a value and its interval: `74.0 % [70.0, 77.6]`; without an interval the value alone.
+
+    A figure that will change, as its suite is not complete, is marked.
+    """
     if measured is None or measured.value is None:
         return NOT_MEASURED
     text = number(measured.value, measured.unit)
-    if measured.low is None or measured.high is None:
-        return text
-    scale, _, decimals = _scale(measured.unit)
-    return f"{text} [{measured.low * scale:.{decimals}f}, {measured.high * scale:.{decimals}f}]"
+    if measured.low is not None and measured.high is not None:
+        scale, _, decimals = _scale(measured.unit)
+        text += f" [{measured.low * scale:.{decimals}f}, {measured.high * scale:.{decimals}f}]"
+    return f"{text} {SO_FAR}" if measured.so_far else text
 
 
 def _scale(unit: str) -> tuple[float, str, int]:

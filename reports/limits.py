@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .cells import SO_FAR
 from .results import Results
 
 _INTERVALS = (
@@ -25,7 +26,10 @@ def _warnings(results: Results) -> Iterator[str]:
     yield from header["notes"]
     done, expected = header.get("records_done"), header.get("records_expected")
     if done is not None and expected is not None and done < expected:
-        yield f"The run is not complete: {done} of {expected} records are done."
+        yield (
+            f"The run is not complete: {done:,} of {expected:,} records are done. Figures of suites that lack some are "
+            f"marked “{SO_FAR}”: they will change, and so may every comparison of them."
+        )
     if findings := header.get("findings"):
         names = dict.fromkeys(f"{finding['name']} ({finding['model']})" for finding in findings)
         yield f"The audit of the attacks found: {', '.join(names)}. What that means stands below, or in run.json."

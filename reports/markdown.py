@@ -35,13 +35,19 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n".join(f"- {escape(item)}" for item in section.items)
     for table in section.tables:
         yield escape(table.caption)
-        yield _table(table)
+        yield grid(table)
     if section.code:
         yield fence(section.code)
 
 
-def _table(table: Table) -> str:
-    cells = pd.DataFrame([[escape(cell) for cell in row] for row in table.rows])
+def grid(table: Table) -> str:
+    """Render a table as GFM, its columns aligned for who reads the text itself; the best figures are bold."""
+    cells = pd.DataFrame(
+        [
+            [f"**{escape(cell)}**" if (row, column) in table.best else escape(cell) for column, cell in enumerate(line)]
+            for row, line in enumerate(table.rows)
+        ]
+    )
     alignment = ["left"] * table.text_columns + ["right"] * (len(table.columns) - table.text_columns)
     headers = [escape(column) for column in table.columns]
     return str(cells.to_markdown(index=False, headers=headers, disable_numparse=True, colalign=alignment))

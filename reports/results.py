@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .errors import ReportError
+from .unfinished import UNFINISHED
 
 SCHEMA = 1
 COLUMNS = ["model", "suite", "dataset", "condition", "severity", "metric", "value", "low", "high", "n", "unit", "note"]
@@ -36,6 +37,11 @@ class Measurement:
     n: int
     unit: str
     note: str
+
+    @property
+    def so_far(self) -> bool:
+        """Whether the figure is of a suite that is not complete, and will change."""
+        return UNFINISHED in self.note
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class Results:
         table = self.scores[COLUMNS].astype(object).where(self.scores[COLUMNS].notna(), None)
         rows = [_measurement(*row) for row in table.itertuples(index=False)]
         return tuple(sorted(rows, key=lambda row: ranks[row.model]))
+
+    def data_of(self, dataset: str) -> Mapping[str, Any] | None:
+        """Find what the header says of a data set that records name; None if it says nothing."""
+        names = dataset, f"{dataset}-sample"  # the bundled photographs go by the name of what they are a sample of
+        return next((data for data in self.header["identity"]["data"] if data["dataset"] in names), None)
 
     @property
     def models(self) -> list[str]:

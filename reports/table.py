@@ -60,7 +60,8 @@ class Table:
     """A table for people.
 
     rows: as many cells each as `columns`; the first is the row's heading. text_columns: how many of the first columns
-    hold words; the rest hold numbers. shades: (row, column) → a fraction in [0, 1], for the cells of a heat map.
+    hold words; the rest hold numbers. shades: (row, column) → a fraction in [0, 1], for the cells of a heat map. best:
+    (row, column) of figures that are significantly better than those of all other models.
     """
 
     caption: str
@@ -68,21 +69,45 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     text_columns: int = 1
     shades: dict[tuple[int, int], float] = field(default_factory=dict)
+    best: frozenset[tuple[int, int]] = frozenset()
 
 
 def summary(results: Results) -> Table:
     """One row per model: accuracy and corruption errors, then every other suite and attack."""
-    rows = _without_severity(results)
-    subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row) and not _repeats(row, rows))
-    columns = list(_summary_columns(subjects))
+    rows, columns = without_severity(results), summary_columns(results)
     cells = tuple((model, *(figure(rows.get((model, *subject))) for _, subject in columns)) for model in results.models)
     caption = "95 % intervals in brackets. mCE and relative mCE: AlexNet = 100, lower is better. –: not measured."
-    return Table(caption, ("model", *(label for label, _ in columns)), cells)
+    ahead = _ahead(results)
+    best = frozenset(
+        (place, 1 + column)
+        for place, model in enumerate(results.models)
+        for column, (_, subject) in enumerate(columns)
+        if (model, *subject) in ahead
+    )
+    return Table(caption, ("model", *(label for label, _ in columns)), cells, best=best)
+
+
+def summary_columns(results: Results) -> list[tuple[str, Subject]]:
+    """Name the figures that a summary shows, in its order."""
+    rows = without_severity(results)
+    subjects = dict.fromkeys(key[1:] for key, row in rows.items() if _is_headline(row) and not _repeats(row, rows))
+    return list(_ordered(subjects))
+
+
+def _ahead(results: Results) -> set[Key]:
+    """Find the figures in which a model is significantly better than every other that has them."""
+    if results.comparison is None:
+        return set()
+    rows = results.comparison.ranking
+    return {
+        (row.model, row.suite, row.dataset, row.condition, row.metric)
+        for row in rows[rows["worst_place"] == 1].itertuples(index=False)
+    }
 
 
 def accuracy_table(results: Results) -> Table:
     """One row per model and condition that has no severities and is no attack, with the number of images."""
-    rows = _without_severity(results)
+    rows = without_severity(results)
     cells = tuple(
         (*key[:4], figure(row), figure(rows.get((*key[:4], "top5"))), str(row.n))
         for key, row in rows.items()
@@ -124,7 +149,7 @@ def severity_table(results: Results, model: str, suite: str, dataset: str) -> Ta
 
 def attack_table(results: Results) -> Table:
     """One row per model and attack: clean and robust accuracy, success rate, what it cost, and the number of images."""
-    rows = _without_severity(results)
+    rows = without_severity(results)
     keys = [key for key, row in rows.items() if row.metric == "robust_accuracy"]
 
     def each(metric: str, write: Callable[[Measurement | None], str] = figure) -> tuple[str, ...]:
@@ -168,7 +193,7 @@ def unmeasured_table(results: Results) -> Table:
     return Table("Figures that could not be measured.", columns, cells, text_columns=5)
 
 
-def _without_severity(results: Results) -> dict[Key, Measurement]:
+def without_severity(results: Results) -> dict[Key, Measurement]:
     """Index the figures that span severities or have none."""
     measured = (row for row in results.measurements if row.severity is None)
     return {(row.model, row.suite, row.dataset, row.condition, row.metric): row for row in measured}
@@ -189,7 +214,7 @@ def _repeats(row: Measurement, rows: Mapping[Key, Measurement]) -> bool:
     return row.dataset != row.suite or (own is not None and own.value == row.value)
 
 
-def _summary_columns(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject]]:
+def _ordered(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject]]:
     """Name the columns of the summary: the core ones first, on every data set that has them, then the others."""
     core = {subject: CORE.get((subject[0], *subject[2:]), "") for subject in subjects}
     for name in CORE.values():

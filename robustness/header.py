@@ -14,6 +14,7 @@ from .evaluation import Settings
 from .models import Model
 from .options import Options
 from .plan import Found, Group
+from .suites import SUITES
 
 VERSION = "0.1.0"
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
@@ -52,15 +53,19 @@ def header(
     conditions: dict[str, list[str]] = {}
     for group in groups:
         conditions.setdefault(group.suite, []).extend(condition.key for condition in group.conditions)
-    records = sum(group.size(found) * len(group.conditions) for group in groups)
+    records = dict.fromkeys(conditions, 0)
+    for group in groups:
+        records[group.suite] += len(models.evaluated) * group.size(found) * len(group.conditions)
     return {
         "command": command,
         "version": VERSION,
         "start": now(),
         "end": None,
-        "records_expected": len(models.evaluated) * records,
+        "records_expected": sum(records.values()),
+        "suite_records": records,
         "notes": [*absent, *sizes.values(), *general[len(absent) :]],
         "suite_notes": {suite: " ".join(own) for suite, own in by_suite.items()},
+        "suite_sources": {suite: SUITES[suite].source for suite in conditions},
         "identity": {
             "version": VERSION,
             "seed": options.seed,

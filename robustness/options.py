@@ -102,7 +102,7 @@ class Options:
     fold: Annotated[Path | None, Parameter(group=RESULTS)] = None
     """Make the scores and reports of this run's folder anew from its records, and do nothing else."""
     formats: Annotated[Listed, Parameter(group=RESULTS)] = ("csv", "markdown", "html")
-    """Reports to write, of csv, markdown, html, json."""
+    """Reports to write, of csv, markdown, html, latex, json, model-card."""
     seed: Annotated[int, Parameter(group=RESULTS)] = 0
     """Of everything random."""
     max_failures: Annotated[int, Parameter(group=RESULTS)] = 0

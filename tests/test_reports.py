@@ -466,7 +466,7 @@ def test_csv_and_json_round_trip() -> None:
 def test_write_is_whole_and_lists_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "deep" / "run"
     paths = write(results("a"), folder, list(FORMATS))
-    assert [path.name for path in paths] == ["scores.csv", "report.md", "report.html", "report.json"]
+    assert [path.name for path in paths] == ["scores.csv", "report.md", "report.html", "tables.tex", "report.json", "model-card.md"]
     assert sorted(folder.iterdir()) == sorted(paths)
     (folder / "report.md").write_text("old")
 
@@ -481,7 +481,7 @@ def test_write_is_whole_and_lists_what_it_wrote(tmp_path: Path, monkeypatch: pyt
 
 
 def test_unknown_formats_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="unknown format pdf; known: csv, markdown, html, json"):
+    with pytest.raises(ReportError, match="unknown format pdf; known: csv, markdown, html, latex, json, model-card"):
         write(results("a"), tmp_path, ["csv", "pdf"])
     assert not list(tmp_path.iterdir())
     check_formats(FORMATS)
