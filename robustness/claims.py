@@ -1,5 +1,7 @@
 """Who does what when several processes work in one run's folder: a claim is a small file beside the part it is for.
 
+Its name begins with a dot, so that whoever reads the folder of parts does not stumble over what the dead left behind.
+
 No process talks to another. Creating a file exclusively succeeds for one process alone, on local disks, on NFS since
 version 3 and on Lustre. The living touch their claims; one that has not been touched for LEASE seconds, by the file
 system's own clock, is a dead process's and may be taken over. Claims save work, they do not guard it: two processes
@@ -96,6 +98,7 @@ class Claims:
         self._thread.join()
         for name in tuple(self._held):
             self.release(name)
+        self._bury()
 
     def take(self, name: str) -> bool:
         """Claim `name`, or take it over from a dead process; False when a living one has it. Raises OSError."""
@@ -135,11 +138,23 @@ class Claims:
 
     def others(self) -> list[Holder]:
         """List the other living processes that have claims in the folder."""
-        names = [path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}")]
-        return [holder for name in names if (holder := self.holder(name))]
+        return [holder for name in self._names() if (holder := self.holder(name))]
+
+    def _names(self) -> list[str]:
+        return [path.name[1:].removesuffix(SUFFIX) for path in self.folder.glob(f".*{SUFFIX}")]
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{name}{SUFFIX}"
+        return self.folder / f".{name}{SUFFIX}"
+
+    def _bury(self) -> None:
+        """Remove the claims of the dead."""
+        try:
+            for name in self._names():
+                seen = _read(self._path(name))
+                if not self.holder(name):
+                    _removed(self._path(name), seen)
+        except OSError as error:  # on a full disk nobody can tell who is dead, and it may stay so
+            log.info("the claims of dead processes stay in %s: %s", self.folder, error)
 
     def _make(self, path: Path) -> None:
         """Write a claim. Raises FileExistsError when there is one, and OSError."""

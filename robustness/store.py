@@ -282,8 +282,8 @@ def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
 
 
 def _temporary(name: str) -> str:
-    """Name a file that no other process writes."""
-    return f"{name}.{uuid.uuid4().hex[:12]}.tmp"
+    """Name a file that no other process writes, and that readers of the folder pass over by its dot."""
+    return f".{name}.{uuid.uuid4().hex[:12]}.tmp"
 
 
 def _refuse_differences(folder: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ NOBODY = 2**22 - 1  # beyond what Linux gives out by default, so no process has 
 
 def lay(folder: Path, holder: Holder | bytes, name: str = "part", age: float = 0.0) -> Path:
     """Put a claim there as another process would have left it, `age` seconds ago."""
-    path = folder / f"{name}.claim"
+    path = folder / f".{name}.claim"
     path.write_bytes(holder if isinstance(holder, bytes) else json.dumps(asdict(holder)).encode())
     os.utime(path, (time.time() - age,) * 2)
     return path
@@ -32,7 +32,7 @@ def here(folder: Path, pid: int) -> Holder:
     """Describe a process of this machine."""
     with Claims(folder) as claims:
         claims.take("own")
-        own = json.loads((folder / "own.claim").read_text())
+        own = json.loads((folder / ".own.claim").read_text())
     return Holder(**{**own, "pid": pid, "since": "earlier"})
 
 
@@ -77,12 +77,12 @@ def test_what_is_given_back_is_free(tmp_path: Path) -> None:
         assert claims.take("part")
         assert not claims.take("theirs")
         claims.release("part")
-        assert not (tmp_path / "part.claim").exists()
+        assert not (tmp_path / ".part.claim").exists()
         claims.release("part")
         claims.release("theirs")  # is not ours to give
         claims.release("never taken")
         assert claims.take("part")
-    assert [path.name for path in tmp_path.iterdir()] == ["theirs.claim"]
+    assert [path.name for path in tmp_path.iterdir()] == [".theirs.claim"]
 
 
 def test_ones_own_claim_is_no_obstacle(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_a_clock_that_jumped_frees_a_claim(tmp_path: Path, age: float) -> None:
 def test_a_clock_that_jumped_is_forgotten_with_the_next_sign_of_life(tmp_path: Path) -> None:
     with Claims(tmp_path, lease=0.3) as claims:
         claims.take("part")
-        os.utime(tmp_path / "part.claim", (time.time() + HOUR,) * 2)
+        os.utime(tmp_path / ".part.claim", (time.time() + HOUR,) * 2)
         time.sleep(0.2)
-        assert abs((tmp_path / "part.claim").stat().st_mtime - time.time()) < 5
+        assert abs((tmp_path / ".part.claim").stat().st_mtime - time.time()) < 5
 
 
 STRANGE = [
@@ -195,7 +195,7 @@ def test_a_claim_that_was_taken_over_is_left_to_who_has_it(tmp_path: Path) -> No
         assert path.exists()
         claims.take("other")
         lay(tmp_path, ELSEWHERE, "other")
-    assert {path.name for path in tmp_path.iterdir()} == {"part.claim", "other.claim"}
+    assert {path.name for path in tmp_path.iterdir()} == {".part.claim", ".other.claim"}
 
 
 def test_who_takes_over_is_not_taken_over_by_one_that_looked_before(
@@ -215,7 +215,16 @@ def test_who_takes_over_is_not_taken_over_by_one_that_looked_before(
     assert not slow.take("part")
     monkeypatch.undo()
     assert slow.holder("part") == quick._me
-    assert [path.name for path in tmp_path.iterdir()] == ["part.claim"]
+    assert [path.name for path in tmp_path.iterdir()] == [".part.claim"]
+
+
+def test_what_the_dead_left_is_cleared_away_in_the_end(tmp_path: Path) -> None:
+    lay(tmp_path, here(tmp_path, NOBODY), "dead")
+    lay(tmp_path, b"", "silent", age=61)
+    living = {lay(tmp_path, ELSEWHERE, "theirs"), lay(tmp_path, b"", "begun")}
+    with Claims(tmp_path):
+        pass
+    assert set(tmp_path.iterdir()) == living
 
 
 def test_a_folder_that_vanishes(tmp_path: Path) -> None:
@@ -223,7 +232,7 @@ def test_a_folder_that_vanishes(tmp_path: Path) -> None:
     folder.mkdir()
     with Claims(folder, lease=0.06) as claims:
         claims.take("part")
-        (folder / "part.claim").unlink()
+        (folder / ".part.claim").unlink()
         folder.rmdir()
         time.sleep(0.05)  # a sign of life that nothing takes
         claims.release("part")

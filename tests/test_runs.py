@@ -32,7 +32,7 @@ def enter(stack: ExitStack, out: Path, world: World = ALONE, header: dict[str, A
     return store
 
 
-def lay_lock(out: Path, name: str = "run.claim", age: float = 0.0) -> Path:
+def lay_lock(out: Path, name: str = ".run.claim", age: float = 0.0) -> Path:
     path = out / "run" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(ELSEWHERE))
@@ -43,7 +43,7 @@ def lay_lock(out: Path, name: str = "run.claim", age: float = 0.0) -> Path:
 def test_a_lone_run_locks_its_folder_and_unlocks_it(tmp_path: Path) -> None:
     with opened(options(tmp_path), HEADER, [], ALONE) as (store, claims):
         assert isinstance(claims, Unshared) and store.leads
-        assert json.loads((tmp_path / "run" / "run.claim").read_text())["pid"] == os.getpid()
+        assert json.loads((tmp_path / "run" / ".run.claim").read_text())["pid"] == os.getpid()
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"records", "run.json"}
 
 
@@ -51,7 +51,7 @@ def test_a_second_lone_run_is_refused_and_told_by_whom(tmp_path: Path) -> None:
     lay_lock(tmp_path)
     with ExitStack() as stack, pytest.raises(RunError, match=r"in use by process 7 on another-host.*another --name"):
         enter(stack, tmp_path)
-    assert (tmp_path / "run" / "run.claim").exists()
+    assert (tmp_path / "run" / ".run.claim").exists()
 
 
 def test_a_second_run_of_this_host_names_its_process(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_stale_lock_is_taken(tmp_path: Path) -> None:
     lay_lock(tmp_path, age=61)
     with ExitStack() as stack:
         enter(stack, tmp_path)
-        assert json.loads((tmp_path / "run" / "run.claim").read_text())["pid"] == os.getpid()
+        assert json.loads((tmp_path / "run" / ".run.claim").read_text())["pid"] == os.getpid()
 
 
 def test_the_processes_of_one_world_work_side_by_side(tmp_path: Path) -> None:
@@ -79,10 +79,10 @@ def test_the_processes_of_one_world_work_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_lone_process_is_refused_where_others_share(tmp_path: Path) -> None:
-    lay_lock(tmp_path, "records/part.claim")
+    lay_lock(tmp_path, "records/.part.claim")
     with ExitStack() as stack, pytest.raises(RunError, match="in use by process 7"):
         enter(stack, tmp_path)
-    assert not (tmp_path / "run" / "run.json").exists() and not (tmp_path / "run" / "run.claim").exists()
+    assert not (tmp_path / "run" / "run.json").exists() and not (tmp_path / "run" / ".run.claim").exists()
 
 
 def test_others_are_refused_where_one_works_alone(tmp_path: Path) -> None:
