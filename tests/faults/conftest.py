@@ -1,0 +1,31 @@
+"""One small run, undisturbed, with which every disturbed one is compared."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .command import Command, network, records
+
+WORDS = ("--sample", "--suite", "occlusion", "--attack", "pgd", "--eps", "40/255", "--steps", "5", "--formats", "csv")
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    return ("--model", network(tmp_path_factory.mktemp("network")), *WORDS)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(words: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    command = Command(words, tmp_path_factory.mktemp("undisturbed"))
+    code, said = command.call()
+    assert code == 0, said
+    found = records(command.run)
+    attacked = found[found["suite"] == "adversarial"]
+    assert len(found) == 20 * 12 and 0.1 < attacked["success"].mean() < 0.9
+    return found
+
+
+@pytest.fixture
+def command(words: tuple[object, ...], tmp_path: Path) -> Command:
+    return Command(words, tmp_path / "out")
