@@ -107,6 +107,16 @@ def test_shape_bias_of_seven_rows() -> None:
     assert score(scores, "clean", "top1")["value"] == pytest.approx(4 / 7)
 
 
+def test_intervals_of_shape_bias_are_those_of_a_bootstrap_over_the_conflicts() -> None:
+    rng = np.random.default_rng(0)
+    n = 1200
+    decisions = rng.choice([0, 1, 9], n, p=[0.15, 0.5, 0.35])  # shape, texture, neither
+    found = score(folded(cues([0] * n, [1] * n, decisions.tolist())), "clean", "shape_bias")
+    drawn = decisions[rng.integers(n, size=(4000, n))]
+    biases = (drawn == 0).sum(axis=1) / (drawn != 9).sum(axis=1)
+    assert (found["low"], found["high"]) == pytest.approx(tuple(np.quantile(biases, (0.025, 0.975))), abs=0.004)
+
+
 def test_shape_bias_needs_a_decision() -> None:
     scores = folded(cues([0, 1], [1, 0], [5, 5]))
     assert reason(scores, "clean", "shape_bias") == "none of 2 conflicts was decided for the shape or the texture"

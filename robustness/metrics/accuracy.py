@@ -32,7 +32,7 @@ def accuracy(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def rates(condition: str, severity: int | None, records: pd.DataFrame) -> Iterator[Row]:
-    """Yield the rates of one condition.
+    """Yield the rates of one condition: right or wrong of all samples, fractions in [0, 1].
 
     records: columns `correct` (bool), and `correct5`, `correct_1000way` and `correct_restricted` (boolean), NA where
     not recorded.

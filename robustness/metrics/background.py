@@ -34,7 +34,7 @@ def background(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def bg_gap(same: "pd.Series[bool]", rand: "pd.Series[bool]", *, resamples: int, seed: int) -> Score:
-    """Accuracy on `same` minus accuracy on `rand`, a fraction.
+    """Accuracy on `same` minus accuracy on `rand`, a fraction from -1 to 1.
 
     same, rand: whether each image was right; index `sample_id`. Over the foregrounds that both share, with a bootstrap
     interval of paired differences; where they share none, over all, with the interval for independent samples.

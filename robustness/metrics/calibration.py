@@ -64,7 +64,7 @@ def aurra(correct: Array, counts: Array) -> Array:
     """Area under the response rate accuracy curve: the mean accuracy on the k most confident images over k = 1 ... n.
 
     correct: float64 [n], by descending confidence. counts: [b, n], whole numbers that sum to n in each row: how often
-    each image counts. Returns float64 [b].
+    each image counts. Returns fractions in [0, 1], float64 [b].
     """
     n = len(correct)
     # The image at rank k counts for 1/j in the accuracy of the first j images, for all j from k to n.

@@ -30,12 +30,12 @@ OVERALL = {"ce": "mce", "relative_ce": "relative_mce", "mean_error": "mean_error
 
 
 def mean_error(summed: pd.DataFrame) -> pd.DataFrame:
-    """Mean top-1 error of each corruption, a fraction. summed: as for `ce`."""
+    """Mean top-1 error of each corruption over the severities, a fraction, not normalised. summed: as for `ce`."""
     return summed / len(SEVERITIES)
 
 
 def ce(summed: pd.DataFrame, alexnet: Mapping[str, float] = SUMMED_ERRORS) -> pd.DataFrame:
-    """CE of each corruption in per cent of AlexNet.
+    """CE of each corruption in per cent of AlexNet: 0 without errors, 100 with as many as AlexNet.
 
     summed: top-1 error (fraction) summed over severities 1-5; a column for each corruption and any rows, e.g. one a
     resample. alexnet: the same of AlexNet; the published table, or the table that another benchmark goes by. Raises
@@ -45,7 +45,7 @@ def ce(summed: pd.DataFrame, alexnet: Mapping[str, float] = SUMMED_ERRORS) -> pd
 
 
 def relative_ce(summed: pd.DataFrame, clean: "pd.Series[float]") -> pd.DataFrame:
-    """Relative CE of each corruption in per cent of AlexNet.
+    """Relative CE of each corruption in per cent of AlexNet: below 0 for who errs less than when clean.
 
     summed: as for `ce`. clean: top-1 error (fraction) on the clean images, one a row of `summed`.
     """

@@ -46,7 +46,7 @@ def out_of_distribution(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def detection(outside: Array, inside: Array, counts: Array) -> Array:
-    """AUPR, AUROC and FPR95 [b, 3] of weighted images.
+    """AUPR, AUROC and FPR95 [b, 3] of weighted images, fractions in [0, 1].
 
     outside [p], inside [q]: ascending confidences, p and q above 0. counts: [b, p + q], how often each image counts,
     first those outside; they sum to p and q in each row.

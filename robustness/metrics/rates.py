@@ -1,4 +1,4 @@
-"""The two rates of an attack: robust accuracy and attack success rate."""
+"""The two rates of an attack: robust accuracy and attack success rate; Carlini et al. 2019, arXiv:1902.06705."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from .statistics import wilson
 
 
 def robust_accuracy(records: pd.DataFrame, note: str = "") -> Score:
-    """Rate of samples that are right when clean and under attack.
+    """Rate of samples that are right when clean and under attack, of all samples; a fraction in [0, 1].
 
     records: one row a sample with `correct` and `clean_correct` (boolean); None when one of them is not known.
     """
@@ -18,7 +18,7 @@ def robust_accuracy(records: pd.DataFrame, note: str = "") -> Score:
 
 
 def attack_success_rate(records: pd.DataFrame, note: str = "") -> Score:
-    """Rate of fooled samples among those that are right when clean; `n` counts the latter.
+    """Rate of fooled samples among those that are right when clean, a fraction in [0, 1]; `n` counts the latter.
 
     records: one row a sample with `clean_correct` and `success` (boolean); None when either is not known or when no
     sample was right when clean.
