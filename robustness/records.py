@@ -21,6 +21,8 @@ SCHEMA = pa.schema(
         ("label", pa.int16()),  # null for a picture of no class (ImageNet-O)
         ("pred", pa.int16()),  # the benchmark's own decision, a class as in `label`; -1 for none of its classes
         ("confidence", pa.float32()),  # the probability of the decision; null where the logits were not finite
+        ("nll", pa.float32()),  # -log of the label's probability, nats; these two null where classes share logits
+        ("brier", pa.float32()),  # sum over classes of (probability - [is the label])^2
         ("correct", pa.bool_()),  # null where there is no label
         ("correct5", pa.bool_()),  # the label is among the five largest logits
         ("texture", pa.int16()),  # class of the texture, as in `label`; null for anything but cue conflicts
@@ -39,6 +41,7 @@ SCHEMA = pa.schema(
         ("success_8bit", pa.bool_()),
     ]
 )
+PROBABILITIES = ("confidence", "nll", "brier")
 NO_CLASS = -1  # the label of a picture that shows none of the classes, and the decision for none of them
 
 
@@ -65,6 +68,8 @@ class Verdict:
     correct_1000way: Tensor | None = None  # bool
     correct_restricted: Tensor | None = None  # bool
     queries: Tensor | None = None  # int64
+    nll: Tensor | None = None  # float32
+    brier: Tensor | None = None  # float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,10 @@ class AttackVerdict(Verdict):
 
 def spoiled(verdict: Verdict, broken: Tensor) -> Verdict:
     """Count samples, bool [B], as wrong: no class was decided for, and with no confidence that could be told."""
-    changed: dict[str, Any] = {"confidence": verdict.confidence.masked_fill(broken, torch.nan)}
+    changed: dict[str, Any] = {}
+    for name in PROBABILITIES:
+        if (found := getattr(verdict, name)) is not None:
+            changed[name] = found.masked_fill(broken, torch.nan)
     for name in ("correct", "correct5", "correct_1000way", "correct_restricted"):
         if (found := getattr(verdict, name)) is not None:
             changed[name] = found & ~broken
@@ -120,7 +128,10 @@ def rows(
     for name in ("correct", "correct5", "correct_1000way", "correct_restricted"):
         if columns[name] is not None:
             columns[name] = pa.array(columns[name], mask=unlabelled)
-    columns["confidence"] = pa.array(verdict.confidence.numpy(), from_pandas=True)
+    for name in PROBABILITIES:
+        if columns[name] is not None:
+            unknown = unlabelled if name != "confidence" else None
+            columns[name] = pa.array(columns[name], mask=unknown, from_pandas=True)
     if isinstance(verdict, AttackVerdict):
         for name in ("target", "success", "success_8bit"):
             if columns[name] is not None:

@@ -78,7 +78,8 @@ class Scoring:
         """Read the verdicts off logits [B,1000] for labels [B] as recorded; NO_CLASS for a picture of none.
 
         Confidence is the softmax probability of the decision: among all 1000 logits, the members alone ("restricted"),
-        or the mean of the class ("mean"). "Among the first five" is told by the same logits; a mean has no such thing.
+        or the mean of the class ("mean"). "Among the first five", likelihood and Brier score are told by the same
+        logits; a mean has no such things, and classes of several logits no likelihood.
         """
         logits, labels = logits.detach().float().cpu(), labels.cpu()
         wanted = self.positions(labels)
@@ -94,7 +95,13 @@ class Scoring:
         members = self.class_of_logit < len(self.codes)
         among = logits if self.rule == "1000-way" else logits.masked_fill(~members, -torch.inf)
         top5 = self.class_of_logit[among.topk(5).indices]
-        facts |= {"confidence": among.softmax(1).amax(1), "correct5": (top5 == wanted[:, None]).any(1)}
+        probabilities = among.softmax(1)
+        facts |= {"confidence": probabilities.amax(1), "correct5": (top5 == wanted[:, None]).any(1)}
+        if all(len(own) == 1 for own in self.members):
+            label = torch.tensor([*(own for (own,) in self.members), 0])[wanted][:, None]  # of no class: any
+            facts["nll"] = -among.log_softmax(1).gather(1, label)[:, 0]
+            brier = 1 - 2 * probabilities.gather(1, label)[:, 0] + probabilities.square().sum(1)
+            facts["brier"] = brier.clamp_(min=0)  # rounding may go below
         if not self.plain:
             restricted = self.class_logits(logits, "restricted").argmax(1) == wanted
             facts |= {

@@ -37,6 +37,10 @@ def test_the_thousand_are_judged_as_they_are() -> None:
     assert torch.equal(verdict.pred, values.argmax(1))
     assert torch.equal(verdict.correct, values.argmax(1) == wanted)
     assert torch.equal(verdict.confidence, values.softmax(1).amax(1))
+    assert verdict.nll is not None and verdict.brier is not None
+    torch.testing.assert_close(verdict.nll, torch.nn.functional.cross_entropy(values, wanted, reduction="none"))
+    hot = torch.nn.functional.one_hot(wanted, 1000)
+    torch.testing.assert_close(verdict.brier, (values.double().softmax(1) - hot).square().sum(1).float())
     assert verdict.correct5 is not None
     assert torch.equal(verdict.correct5, (values.topk(5).indices == wanted[:, None]).any(1))
     assert verdict.pred_1000way is verdict.correct_1000way is verdict.correct_restricted is None
@@ -52,6 +56,11 @@ def test_two_hundred_classes_by_selecting_columns(name: str) -> None:
     verdict = some.judge(values, wanted)
     assert verdict.pred.tolist() == [some.codes[i] for i in selected.argmax(1)]
     np.testing.assert_allclose(verdict.confidence.numpy(), softmax(selected).max(1), rtol=1e-5)
+    own, images = softmax(selected), np.arange(200)
+    places = np.array([some.codes.index(label) for label in wanted.tolist()])
+    assert verdict.nll is not None and verdict.brier is not None
+    np.testing.assert_allclose(verdict.nll.numpy(), -np.log(own[images, places]), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(verdict.brier.numpy(), np.square(own - np.eye(200)[places]).sum(1), rtol=1e-4, atol=1e-6)
     assert verdict.correct.tolist() == (np.array(some.codes)[selected.argmax(1)] == wanted.numpy()).tolist()
     top5 = np.array(some.codes)[np.argsort(-selected, axis=1)[:, :5]]
     assert verdict.correct5 is not None and verdict.correct_1000way is not None

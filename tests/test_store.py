@@ -18,7 +18,7 @@ HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-
 
 def some_rows(count: int = 3) -> pa.Table:
     labels = torch.arange(count)
-    verdict = IMAGENET.judge(torch.eye(count, 7), labels)
+    verdict = IMAGENET.judge(torch.eye(count, 1000), labels)
     samples = Selection((), labels, [f"s{i}" for i in range(count)], None)
     return rows("m", "imagenet", "imagenet", CLEAN, samples, verdict)
 
