@@ -1,11 +1,13 @@
 """What reports are made of: the header of a run and its scores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from .details import Details
 from .errors import ReportError
 from .unfinished import UNFINISHED
 
@@ -62,17 +64,18 @@ class Comparison:
                 raise ReportError(f"the comparison is incomplete; missing in {name}: {', '.join(missing)}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Results:
     """A run's header, which is what `run.json` holds, and its scores, with the columns of `scores.csv`.
 
-    comparison: of its models, where there are several. Raises ReportError for another schema than 1 and for parts of
-    header or scores that are missing.
+    comparison: of its models, where there are several. details: what figures are drawn from besides. Raises ReportError
+    for another schema than 1 and for parts of header or scores that are missing.
     """
 
     header: Mapping[str, Any]
     scores: pd.DataFrame
     comparison: Comparison | None = None
+    details: Details = field(default_factory=Details)
 
     def __post_init__(self) -> None:
         schema = self.header.get("schema")
@@ -84,7 +87,7 @@ class Results:
         if missing:
             raise ReportError(f"the results are incomplete; missing in {', '.join(missing)}")
 
-    @property
+    @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
         """The scores as plain values, models in the header's order and otherwise as they stand."""
         ranks = {model: rank for rank, model in enumerate(self.models)}
@@ -97,7 +100,7 @@ class Results:
         names = dataset, f"{dataset}-sample"  # the bundled photographs go by the name of what they are a sample of
         return next((data for data in self.header["identity"]["data"] if data["dataset"] in names), None)
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """Names of the models: the header's, then any that only the scores know."""
         named = (model["name"] for model in self.header["identity"]["models"])
