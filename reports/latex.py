@@ -15,8 +15,9 @@ from .table import Table
 
 _SECTIONS = ("Summary", "Comparison", "Published figures", "Accuracy", "Corruptions", "Attacks")
 _ROWS = 30  # of a table on a page
-_LETTERS = 92  # in a line of \footnotesize, as far as columns are shared out by it
-_NARROWEST, _WIDEST = 5, 22  # letters that a column is counted for
+_LETTERS = 78  # of \footnotesize in a line of LaTeX's article
+_GAP = 3  # letters between two columns
+_NARROWEST, _WIDEST = 5, 13  # letters that a column is counted for, unless a word, or an interval, is longer
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -41,7 +42,8 @@ _COMMANDS = {
     "”": "''",
 } | {letter: f"\\{letter}" for letter in "{}#$%&_"}
 _ACCENTED = frozenset("ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöøùúûüýÿßÆæ")  # all engines and fonts have them
-_INSIDE_NAME = re.compile(r"(?<=\w)[_,(=/.:](?=\w)")
+_BREAK = re.compile(r"(?<=\w)(?:[_,(=/:]|\.(?!\d))(?=\w)")  # behind these a name may go on in the next line
+_INTERVAL = re.compile(r"(\[[^] ]*), ([^] ]*\])")
 
 
 def render(results: Results) -> dict[str, str]:
@@ -63,8 +65,9 @@ def escape(text: str) -> str:
     What not every engine can print is written as its code point, `[U+4E2D]`.
     """
     line = " ".join(text.split())
-    breaks = {match.start() for match in _INSIDE_NAME.finditer(line)}
+    breaks = {match.start() for match in _BREAK.finditer(line)}
     written = "".join(_letter(letter) + r"\allowbreak{}" * (place in breaks) for place, letter in enumerate(line))
+    written = _INTERVAL.sub(r"\1,~\2", written)
     return "{}" + written if written[:1] in ("[", "*") else written  # behind \\ these would be an option
 
 
@@ -97,20 +100,20 @@ def _section(section: Section, protocol: str) -> Iterator[str]:
     for number, table in enumerate(section.tables, start=1):
         parts = [part for columns in _blocks(table) for part in _parts(table, columns)]
         for place, part in enumerate(parts, start=1):
-            which = f" Part {place} of {len(parts)}." if len(parts) > 1 else ""
             bold = " Bold: significantly better than every other model." if part.best else ""
+            which = f" Part {place} of {len(parts)}." if len(parts) > 1 else ""
+            rest = f"{which} {protocol}" if place == 1 else f"{which} Protocol: see part 1."
             label = "-".join(map(str, (section.title.lower().replace(" ", "-"), number, place)))
-            yield _table(part, escape(f"{part.caption}{bold} {protocol}{which}"), f"tab:{label}")
+            yield _table(part, escape(f"{part.caption}{bold}{rest}"), f"tab:{label}")
 
 
 def _blocks(table: Table) -> Iterator[list[int]]:
     """Deal the columns of numbers into lines, each behind the columns of words."""
     sizes = _sizes(table)
-    words, numbers = list(range(table.text_columns)), list(range(table.text_columns, len(table.columns)))
-    room = _LETTERS - sum(sizes[: table.text_columns])
+    words = list(range(table.text_columns))
     block: list[int] = []
-    for column in numbers:
-        if block and sum(sizes[one] for one in (*block, column)) > room:
+    for column in range(len(words), len(table.columns)):
+        if block and sum(sizes[one] + _GAP for one in (*words, *block, column)) > _LETTERS + _GAP:
             yield words + block
             block = []
         block.append(column)
@@ -133,11 +136,14 @@ def _parts(table: Table, columns: Sequence[int]) -> Iterator[Table]:
 
 
 def _sizes(table: Table) -> list[int]:
-    """Count the letters that each column should have room for; longer words and names are broken."""
-    return [
-        min(_WIDEST, max(_NARROWEST, *map(len, column), len(name) // 2))
-        for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True)
-    ]
+    """Count the letters that each column should have room for: those of its longest word or part of a name at least."""
+    sizes = []
+    for name, *cells in zip(table.columns, *table.rows, strict=True):
+        words = (
+            word for text in (name, *cells) for word in _BREAK.sub(r"\g<0> ", _INTERVAL.sub(r"\1,-\2", text)).split()
+        )
+        sizes.append(max(_NARROWEST, *map(len, words), min(_WIDEST, max(map(len, cells)))))
+    return sizes
 
 
 def _table(table: Table, caption: str, label: str) -> str:

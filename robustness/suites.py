@@ -59,7 +59,13 @@ def attacks_at_all_radii(suite: str) -> tuple[Condition, ...]:
 
 SUITES.add(
     "imagenet",
-    Suite("imagenet", (CLEAN,), "model", "clean accuracy on the validation set", "Russakovsky et al. 2015"),
+    Suite(
+        "imagenet",
+        (CLEAN,),
+        "model",
+        "clean accuracy on the validation set",
+        "Russakovsky et al. 2015, arXiv:1409.0575",
+    ),
 )
 SUITES.add(
     "imagenet-c",
