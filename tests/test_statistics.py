@@ -62,6 +62,12 @@ def test_mean_has_students_interval(terms: list[float]) -> None:
         assert (score.low, score.high) == (pytest.approx(max(low, 0), abs=1e-9), pytest.approx(high, abs=1e-9))
 
 
+def test_a_fraction_has_no_bound_beyond_one() -> None:
+    terms = np.array([0.5, 1.0])
+    assert (mean_score(terms, "fraction").low, mean_score(terms, "fraction").high) == (0, 1)
+    assert (mean_score(terms, "nats").high or 0) > 3
+
+
 def test_mean_of_little() -> None:
     assert mean_score(np.array([]), "nats") == Score(None, None, None, 0, "nats", "no samples")
     assert mean_score(np.array([2.0]), "nats", "alone").note == "alone; no interval: the images do not vary"

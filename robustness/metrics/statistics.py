@@ -86,7 +86,7 @@ def bootstrap_means(values: Array, resamples: int = 10_000, *, seed: int) -> Arr
 def mean_score(terms: Array, unit: str, note: str = "") -> Score:
     """Mean of `terms` [n], one an image, with Student's 95 % interval, for figures that are never below 0.
 
-    None when n is 0; no bounds where the terms do not vary.
+    The interval is cut off at 0, and that of a fraction at 1. None when n is 0; no bounds where the terms do not vary.
     """
     n = len(terms)
     if n == 0:
@@ -95,7 +95,8 @@ def mean_score(terms: Array, unit: str, note: str = "") -> Score:
     if n == 1 or (terms == terms[0]).all():
         return Score(value, None, None, n, unit, join_notes(note, _STILL))
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * terms.std(ddof=1)) / math.sqrt(n)
-    return Score(value, max(value - half, 0.0), value + half, n, unit, note)
+    highest = 1.0 if unit == FRACTION else math.inf
+    return Score(value, max(value - half, 0.0), min(value + half, highest), n, unit, note)
 
 
 def percentile_interval(samples: Array, confidence: float = CONFIDENCE) -> tuple[float, float]:
