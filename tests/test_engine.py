@@ -58,6 +58,7 @@ class Batch:
     sample_ids: tuple[str, ...]
     textures: Tensor | None = None
     failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
 
 
 def batches(count: int = 10, chunk: int = CHUNK) -> list[Batch]:
