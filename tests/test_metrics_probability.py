@@ -162,3 +162,9 @@ def test_intervals_spread_like_resamples_where_bins_are_miscalibrated() -> None:
         found = mean_score(ece_terms(confidence, correct, bins(confidence)), "fraction")
         assert found.low is not None and found.high is not None
         assert (found.high - found.low) / 3.92 == pytest.approx(np.std(resampled), rel=0.12)
+
+
+def test_what_is_needed_is_what_runs_record() -> None:
+    from robustness.records import SCHEMA
+
+    assert {"confidence", "correct", "nll", "brier"} < set(SCHEMA.names)
