@@ -87,7 +87,7 @@ def test_without_any_gap_there_is_no_error_and_no_interval() -> None:
 
 
 def test_the_interval_holds_the_error_that_other_images_give_on_average() -> None:
-    """Percentiles of resamples do not: where calibration is perfect, all of them lie above the error."""
+    """Percentiles of resamples do not: where calibration is perfect, most of them lie above the error."""
     errors, intervals = [], []
     for seed in range(300):
         confidence, correct = drawn(500, seed)

@@ -42,7 +42,8 @@ def rms_terms(confidence: Array, correct: Array, *, last_bin: bool = True) -> Ar
 
     How far the terms scatter tells how sure the error is: they are its derivatives by the images' weights, which makes
     theirs the infinitesimal jackknife (Efron 1982, chapter 6), the bootstrap's limit. Resampling itself would add its
-    own noise to each bin, which counts as miscalibration: the percentiles of resamples lie beside the error.
+    own noise to each bin, which counts as miscalibration: where calibration is perfect, the percentiles of resamples
+    miss the error every other time (benchmarks/results).
     """
     n = len(confidence)
     if n < BIN:
