@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .cells import NOT_MEASURED, bare, figure, number
 from .results import Measurement, Results
+from .selection import shown
 
 SEVERITIES = (1, 2, 3, 4, 5)
 METRIC_NAMES = {
@@ -118,8 +119,9 @@ def accuracy_table(results: Results) -> Table:
 
 
 def severity_tables(results: Results) -> dict[tuple[str, str, str], Table]:
-    """The severity tables of all that has severities, by model, suite and data set."""
-    measured = (row for row in results.measurements if row.severity is not None)
+    """The severity tables of all that has severities, by model, suite and data set; of many models, of the best."""
+    models = shown(results)
+    measured = (row for row in results.measurements if row.severity is not None and row.model in models)
     keys = dict.fromkeys((row.model, row.suite, row.dataset) for row in measured)
     return {key: severity_table(results, *key) for key in keys}
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from .cells import figure
 from .results import Measurement, Results
+from .selection import selection_note, shown
 from .table import OVERALL
 
 # What models are ranked by: (suite, condition, metric) → how it is called, and whether more is better.
@@ -16,8 +17,16 @@ _RANKED = {
 
 def verdict(results: Results) -> tuple[str, ...]:
     """Write the paragraphs: plain text, every figure with its interval."""
-    own = {model: [row for row in results.measurements if row.model == model] for model in results.models}
-    return (*(_paragraph(model, rows) for model, rows in own.items()), *_comparison(results.measurements))
+    own: dict[str, list[Measurement]] = {model: [] for model in shown(results)}
+    for row in results.measurements:
+        if row.model in own:
+            own[row.model].append(row)
+    together = [row for rows in own.values() for row in rows]
+    return (
+        *selection_note(results),
+        *(_paragraph(model, rows) for model, rows in own.items()),
+        *_comparison(together),
+    )
 
 
 def _paragraph(model: str, rows: Sequence[Measurement]) -> str:
