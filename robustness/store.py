@@ -101,7 +101,7 @@ class Store:
                 try:
                     _table(path, schema)
                 except RunError:
-                    moved.append(path.rename(path.with_name(path.name + ".damaged")))
+                    moved.append(path.rename(path.with_name(f".{path.name}.damaged")))
                     self._present.discard((kind, path.stem))
         return moved
 

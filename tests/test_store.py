@@ -85,7 +85,7 @@ def test_repair_puts_damaged_parts_aside(tmp_path: Path) -> None:
     path = tmp_path / "records" / "a.parquet"
     path.write_bytes(path.read_bytes()[:100])
     assert store.count() == 3
-    assert store.repair() == [path.with_name("a.parquet.damaged")]
+    assert store.repair() == [path.with_name(".a.parquet.damaged")]
     assert (store.has("a"), store.has("b")) == (False, True)
     assert store.repair() == []
 

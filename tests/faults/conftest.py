@@ -7,7 +7,7 @@ import pytest
 
 from .command import Command, network, records
 
-WORDS = ("--sample", "--suite", "occlusion", "--attack", "pgd", "--eps", "40/255", "--steps", "5", "--formats", "csv")
+WORDS = ("--sample", "--suite", "occlusion", "--attack", "fgsm", "--eps", "40/255", "--formats", "csv")
 
 
 @pytest.fixture(scope="session")

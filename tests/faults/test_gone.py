@@ -10,6 +10,9 @@ import pytest
 import datasets
 from datasets import DataError, Dataset, FolderSource, Sample
 
+from .broken import SlowModel
+from .command import Command, assert_same, records
+
 VIEW = datasets.View(20, 16, "bilinear")
 FILES = ("a/1.png", "a/2.png", "b/3.png")
 
@@ -89,3 +92,27 @@ def test_what_one_tree_has_seen_counts_for_all_that_are_opened_from_it(folder: P
     (folder / "a" / "1.png").unlink()
     with pytest.raises(FileNotFoundError):  # of this folder nobody has asked for sizes
         tree.below("a").read("1.png")
+
+
+def test_a_data_folder_that_vanishes_in_mid_run(words: tuple[object, ...], tmp_path: Path) -> None:
+    photographs, data = datasets.open_sample(), tmp_path / "data"
+    for sample in photographs.samples:
+        target = data / datasets.WNIDS[sample.label] / Path(sample.sample_id).with_suffix(".JPEG").name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(photographs.source.read(sample.sample_id))
+    own = [word for word in words if word != "--sample"]
+    quiet = Command((*own, "--data", data), tmp_path / "quiet")
+    assert quiet.call()[0] == 0
+    command = Command((*own, "--data", data), tmp_path / "out")
+    running = command.start(changes=(SlowModel(0.05),))
+    command.wait_for_parts(2, running)
+    data.rename(tmp_path / "elsewhere")
+    assert running.ended() == 1
+    last = running.said().strip().splitlines()[-1]
+    assert last.startswith("error: n") and "What was finished is kept" in last
+    kept = len(command.parts())
+    assert 2 <= kept < 20 and not list(command.run.glob("failures/*"))
+    (tmp_path / "elsewhere").rename(data)
+    code, said = command.call()
+    assert code == 0, said
+    assert_same(records(command.run), records(quiet.run))
