@@ -12,6 +12,7 @@ from .results import Results
 from .table import Subject, Table, labels
 
 UNKNOWN = "not comparable"  # the verdict
+FILES = {"differences": "comparisons.csv", "ranking": "ranking.csv", "consistency": "error_consistency.csv"}
 _LEAST_P = 0.0001  # that is written out
 
 
@@ -90,8 +91,7 @@ def files(results: Results) -> dict[str, str]:
     """Render `comparisons.csv`, `ranking.csv` and `error_consistency.csv`, as far as they have rows."""
     if results.comparison is None:
         return {}
-    names = {"differences": "comparisons.csv", "ranking": "ranking.csv", "consistency": "error_consistency.csv"}
-    tables = {file: getattr(results.comparison, name) for name, file in names.items()}
+    tables = {file: getattr(results.comparison, name) for name, file in FILES.items()}
     return {file: table.to_csv(index=False, lineterminator="\n") for file, table in tables.items() if len(table)}
 
 

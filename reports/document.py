@@ -1,28 +1,39 @@
 """The report as sections of words and tables, which each format renders in its own markup."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
+from . import differing
 from .cells import plain
+from .class_tables import class_tables
 from .comparisons import comparison_table, consistency_table, published_table, ranking_table
+from .examples import Example, examples
+from .figures import Drawn, Figure
 from .limits import audit, limits, warnings
 from .results import Results
 from .table import Table, accuracy_table, attack_table, severity_tables, summary, unmeasured_table
 from .verdict import verdict
 
 _COMPARED = (comparison_table, ranking_table, consistency_table)
+_CONTENT = ("paragraphs", "items", "tables", "figures", "examples")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the report; all texts are plain, without markup. code: a command to copy."""
+    """One part of the report; all texts are plain, without markup. code: a command to copy.
+
+    figures, examples: for formats that show them.
+    """
 
     title: str
     paragraphs: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     code: str = ""
+    figures: tuple[Figure, ...] = ()
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +45,35 @@ class Document:
     sections: tuple[Section, ...]
 
 
-def document(results: Results) -> Document:
-    """Lay out the report; sections and tables without content are left out."""
+def document(results: Results, drawn: Drawn = MappingProxyType({}), *, pictures: bool = False) -> Document:
+    """Lay out the report; sections and tables without content are left out.
+
+    drawn: the figures of each section. pictures: whether to show examples.
+    """
+    runs, different = list(results.runs.values()) or [results], results.header.get("differences", {})
     sections = (
+        Section("What differs between the runs", tables=_filled(differing.table(different))),
         Section("Verdict", paragraphs=verdict(results)),
         Section("Summary", tables=_filled(summary(results))),
         Section("Comparison", tables=_filled(*(table(results) for table in _COMPARED))),
-        Section("Published figures", tables=_filled(published_table(results))),
+        Section("Published figures", tables=_filled(*map(published_table, runs))),
         Section("Accuracy", tables=_filled(accuracy_table(results))),
+        Section("Natural shifts"),
         Section("Corruptions", tables=tuple(severity_tables(results).values())),
         Section("Attacks", tables=_filled(attack_table(results))),
-        Section("Audit of the attacks", items=audit(results)),
+        Section("Audit of the attacks", items=tuple(item for run in runs for item in audit(run))),
+        Section("Calibration"),
+        Section("Shape or texture"),
+        Section("Classes", tables=class_tables(results)),
+        Section("Examples", examples=examples(results) if pictures else ()),
         Section("Not measured", tables=_filled(unmeasured_table(results))),
         Section("Data and protocol", tables=_data_tables(results.header["identity"])),
         Section("Provenance", tables=_provenance_tables(results.header)),
-        Section("How to reproduce", paragraphs=(_reproduction(results.header),), code=results.header["command"]),
+        Section("How to reproduce", paragraphs=(_reproduction(results.header),), code=_commands(results)),
         Section("What limits these figures", items=limits(results)),
     )
-    kept = (section for section in sections if section.paragraphs or section.items or section.tables)
+    illustrated = (replace(section, figures=drawn.get(section.title, ())) for section in sections)
+    kept = (section for section in illustrated if any(getattr(section, part) for part in _CONTENT))
     return Document(f"Robustness report: {results.header['name']}", warnings(results), tuple(kept))
 
 
@@ -99,6 +121,11 @@ def _reproduction(header: Mapping[str, Any]) -> str:
         f"With version {header['version']} of this program, the same weights and the same data (the hashes are above), "
         "this command gives the same figures, those of gradient attacks up to float rounding:"
     )
+
+
+def _commands(results: Results) -> str:
+    commands = (run.header["command"] for run in (*results.runs.values(), results))
+    return "\n".join(dict.fromkeys(commands))
 
 
 def _records(caption: str, columns: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> Table:

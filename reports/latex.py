@@ -85,7 +85,7 @@ def _protocol(results: Results) -> Iterator[str]:
     """Say how the figures came about and what stands on top of every report, for captions."""
     identity, said = results.header["identity"], warnings(results)
     data = ", ".join(f"{data['dataset']} ({data['count']} images)" for data in identity["data"])
-    yield f"Data: {data}; {identity['precision']}, seed {identity['seed']}."
+    yield f"Data: {data}; precision {identity['precision']}, seed {identity['seed']}."
     suites: dict[str, list[str]] = {}
     sources = results.header.get("suite_sources", {})
     for suite, note in results.header.get("suite_notes", {}).items():

@@ -55,7 +55,7 @@ def _general(results: Results) -> Iterator[str]:
         yield _MCE
     if metrics & {"robust_accuracy", "attack_success_rate"}:
         yield _ATTACKS
-    if (limit := results.header["identity"].get("limit")) is not None:
+    if isinstance(limit := results.header["identity"].get("limit"), int):
         yield f"Only the first {limit} samples of each data set were used."
 
 

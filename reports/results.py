@@ -68,14 +68,16 @@ class Comparison:
 class Results:
     """A run's header, which is what `run.json` holds, and its scores, with the columns of `scores.csv`.
 
-    comparison: of its models, where there are several. details: what figures are drawn from besides. Raises ReportError
-    for another schema than 1 and for parts of header or scores that are missing.
+    comparison: of its models, where there are several. details: what figures are drawn from besides. runs: by name,
+    where these are the results of several. Raises ReportError for another schema than 1 and for parts of header or
+    scores that are missing.
     """
 
     header: Mapping[str, Any]
     scores: pd.DataFrame
     comparison: Comparison | None = None
     details: Details = field(default_factory=Details)
+    runs: Mapping[str, "Results"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         schema = self.header.get("schema")

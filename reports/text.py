@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from . import differing
 from .comparisons import comparison_grid
 from .limits import warnings
 from .results import Results
@@ -20,9 +21,16 @@ Column = list[list[str]]  # cells, each of them lines
 def render(results: Results) -> str:
     """Render the warnings, the summary and the comparison; ends with a line break."""
     lines = [line for warning in warnings(results) for line in _wrap(f"Warning: {warning}", WIDTH)]
-    for table in (summary(results), comparison_grid(results)):
+    for table in (_differences(results), summary(results), comparison_grid(results)):
         lines += _table(table) if table.rows else []
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _differences(results: Results) -> Table:
+    """Lay out what differs between runs with a row a run, as the others have a row a model."""
+    found = differing.table(results.header.get("differences", {}))
+    across = zip(found.columns[1:], *(row[1:] for row in found.rows), strict=True)
+    return Table(found.caption, ("", *(row[0] for row in found.rows)), tuple(across) if found.rows else ())
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -1,0 +1,163 @@
+"""Several runs as one set of results, in which figures of other images stand apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .comparisons import UNKNOWN
+from .differing import DATA, Runs, differences, flat
+from .errors import ReportError
+from .limits import warnings
+from .results import COMPARISON_COLUMNS, SCHEMA, Comparison, Results
+from .table import Subject
+
+Labels = Mapping[tuple[str, str], str]  # by model and data set
+_SHARED = ("seed", "precision", "jpeg", "limit")
+
+
+def named(folders: Sequence[Path]) -> dict[str, Path]:
+    """Name the runs by their folders, or by their paths where folders are called alike.
+
+    Raises ReportError for fewer than two, and for one that is given twice.
+    """
+    if len(folders) < 2:
+        raise ReportError("a comparison needs two runs or more")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ReportError("a run is given twice")
+    names = [folder.resolve().name for folder in folders]
+    alike = len(set(names)) < len(names)
+    return {str(folder) if alike else name: folder for name, folder in zip(names, folders, strict=True)}
+
+
+def model_names(headers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Name the models of each run: as they are, and with the run behind where several runs have one so called."""
+    own = {run: [model["name"] for model in header["identity"]["models"]] for run, header in headers.items()}
+    everyone = [model for models in own.values() for model in models]
+    return {
+        run: {model: model if everyone.count(model) == 1 else f"{model} ({run})" for model in models}
+        for run, models in own.items()
+    }
+
+
+def renamed(results: Results, names: Mapping[str, str]) -> Results:
+    """Give the models of a run other names."""
+    identity = results.header["identity"]
+    models = [{**model, "name": names[model["name"]]} for model in identity["models"]]
+    findings = [{**finding, "model": names[finding["model"]]} for finding in results.header.get("findings") or ()]
+    header = {**results.header, "identity": {**identity, "models": models}, "findings": findings}
+    return replace(results, header=header, scores=results.scores.assign(model=results.scores["model"].map(names)))
+
+
+def data_labels(runs: Runs) -> dict[tuple[str, str], str]:
+    """Name the data set of each model's figures: as it is, and with the hash of its images where runs have others.
+
+    Figures of two models are of the same images where the labels are equal.
+    """
+    hashes: dict[str, dict[str, str]] = {}
+    for run, results in runs.items():
+        for name in map(str, results.scores["dataset"].unique()):
+            data = results.data_of(name)
+            hashes.setdefault(name, {})[run] = data["sha256"][:8] if data else f"of {run}"
+    return {
+        (model, name): name if len(set(own.values())) == 1 else f"{name} {own[run]}"
+        for name, own in hashes.items()
+        for run in own
+        for model in runs[run].models
+    }
+
+
+def incomparable(figures: Iterable[tuple[Subject, Sequence[str]]], labels: Labels) -> pd.DataFrame:
+    """Lay out, as rows of a comparison's differences, the pairs of models whose figures are of different images.
+
+    figures: what they are of, and the models that have them.
+    """
+    rows = [
+        {
+            **dict(zip(("suite", "dataset", "condition", "metric"), subject, strict=True)),
+            **{"model": model, "other": other, "n": 0, "unit": "", "verdict": UNKNOWN},
+            "note": f"the images are not the same: {labels[model, subject[1]]}, {labels[other, subject[1]]}",
+        }
+        for subject, models in figures
+        for model, other in combinations(models, 2)
+        if labels[model, subject[1]] != labels[other, subject[1]]
+    ]
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS["differences"])
+
+
+def joined(runs: Runs, comparison: Comparison, command: str) -> Results:
+    """Join the results of several runs, whose models have names of their own, and their comparison.
+
+    command: how to compare them again.
+    """
+    labels = data_labels(runs)
+    scores = pd.concat([results.scores for results in runs.values()], ignore_index=True)
+    datasets = [labels[key] for key in zip(scores["model"], scores["dataset"], strict=True)]
+    return Results(_header(runs, labels, command), scores.assign(dataset=datasets), comparison, runs=runs)
+
+
+def _header(runs: Runs, labels: Labels, command: str) -> dict[str, Any]:
+    """Write the header of a comparison: what the runs have in common, and what differs."""
+    headers = [results.header for results in runs.values()]
+    identities = [header["identity"] for header in headers]
+    found = differences(runs)
+    data = {
+        label: {**entry, "dataset": label}
+        for results in runs.values()
+        for (model, name), label in labels.items()
+        if model in results.models and (entry := results.data_of(name))
+    }
+    return {
+        "schema": SCHEMA,
+        "name": " | ".join(runs),
+        "command": command,
+        "version": " | ".join(dict.fromkeys(header["version"] for header in headers)),
+        "start": min(header["start"] for header in headers),
+        "end": max(header["end"] for header in headers) if all(header.get("end") for header in headers) else None,
+        "notes": _notes(runs, [what.removeprefix(DATA).strip() for what in found if what.startswith(DATA)]),
+        "suite_notes": _merged(headers, "suite_notes"),
+        "suite_sources": _merged(headers, "suite_sources"),
+        "differences": found,
+        "runs": {run: dict(results.header) for run, results in runs.items()},
+        "identity": {
+            **{key: _common([identity.get(key) for identity in identities]) for key in _SHARED},
+            "models": [model for identity in identities for model in identity["models"]],
+            "data": list(data.values()),
+            "suites": list(dict.fromkeys(suite for identity in identities for suite in identity["suites"])),
+        },
+        "environment": {
+            name: value
+            for name, value in flat(headers[0]["environment"]).items()
+            if all(flat(header["environment"]).get(name) == value for header in headers)
+        },
+    }
+
+
+def _notes(runs: Runs, other_images: Sequence[str]) -> list[str]:
+    """Gather what stands on top: that images are not the same, what is said of all runs, and what of some."""
+    said = {run: warnings(results) for run, results in runs.items()}
+    notes = dict.fromkeys(note for own in said.values() for note in own)
+    alarm = (
+        f"The runs have different images of {', '.join(other_images)}: their figures stand side by side, but they are "
+        "not comparable, and no difference between them is tested."
+    )
+    owners = {note: [run for run, own in said.items() if note in own] for note in notes}
+    everywhere = [note for note, own in owners.items() if len(own) == len(runs)]
+    some = [f"{', '.join(own)}: {note}" for note, own in owners.items() if len(own) < len(runs)]
+    return [*([alarm] if other_images else []), *everywhere, *some]
+
+
+def _merged(headers: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
+    """Join what runs say of their suites; where they say different things, all of these."""
+    texts: dict[str, dict[str, None]] = {}
+    for header in headers:
+        for suite, text in header.get(key, {}).items():
+            texts.setdefault(suite, {})[text] = None
+    return {suite: " | ".join(filter(None, said)) for suite, said in texts.items()}
+
+
+def _common(values: Sequence[Any]) -> Any:
+    return values[0] if all(value == values[0] for value in values) else "differing"

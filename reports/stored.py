@@ -1,0 +1,99 @@
+"""A run's folder, read again without what made it: its header, and its records or, where these are gone, its tables."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from . import details
+from .comparisons import FILES
+from .errors import ReportError
+from .results import COMPARISON_COLUMNS, SCHEMA, Comparison, Results
+from .unfinished import so_far
+
+HEADER, RECORDS, SCORES = "run.json", "records", "scores.csv"
+_NAMES = ["model", "suite", "dataset", "condition", "sample_id"]  # few different ones in many rows
+_NUMBERS = ("severity", "value", "difference", "low", "high", "p", "p_holm")  # what may be missing from tables
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """Read `run.json`. Raises ReportError when there is none, when it is damaged, and for one of another schema."""
+    path = folder / HEADER
+    if not path.exists():
+        raise ReportError(f"{folder} is not a run: there is no {HEADER}")
+    try:
+        header = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} cannot be read: {error}") from error
+    if not isinstance(header, dict) or not isinstance(header.get("identity"), dict):
+        raise ReportError(f"{path} is not the header of a run")
+    schema = header.get("schema")
+    if schema != SCHEMA:
+        raise ReportError(
+            f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}; read it with version "
+            f"{header.get('version', 'that wrote it')} of the program"
+        )
+    return header
+
+
+def read_records(folder: Path) -> pd.DataFrame:
+    """Read all records; columns that an older version did not write are missing, or NA if some parts have them.
+
+    Raises ReportError when there are none, and for a part that is damaged.
+    """
+    paths = sorted((folder / RECORDS).glob("*.parquet"))
+    tables = [_table(path) for path in paths]
+    if not any(table.num_rows for table in tables):
+        raise ReportError(f"{folder} has no records")
+    try:
+        table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+    except pa.ArrowException as error:
+        raise ReportError(f"the parts below {folder / RECORDS} are not of one run: {error}") from error
+    if missing := [name for name in _NAMES if name not in table.column_names]:
+        raise ReportError(f"the records of {folder} lack the columns {', '.join(missing)}")
+    return table.to_pandas()
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True, read_dictionary=_NAMES)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ReportError(
+            f"{path} is damaged ({error}); the run's own command with --repair does this part again"
+        ) from error
+    return table.replace_schema_metadata(None)
+
+
+def has_records(folder: Path) -> bool:
+    """Say whether the run's records are there."""
+    return any((folder / RECORDS).glob("*.parquet"))
+
+
+def as_of(header: Mapping[str, Any], records: pd.DataFrame) -> dict[str, Any]:
+    """Say in the header how far its records are."""
+    return so_far(header, records["suite"].value_counts().to_dict())
+
+
+def read_tables(folder: Path, header: Mapping[str, Any]) -> Results:
+    """Read scores and comparison as the run wrote them. Raises ReportError when they are not there or damaged."""
+    if not (folder / SCORES).exists():
+        raise ReportError(f"{folder} has neither records nor {SCORES}: nothing to report")
+    paths = {name: folder / file for name, file in FILES.items()}
+    tables = {
+        name: _csv(path) if path.exists() else pd.DataFrame(columns=COMPARISON_COLUMNS[name])
+        for name, path in paths.items()
+    }
+    compared = any(map(len, tables.values()))
+    return Results(header, _csv(folder / SCORES), Comparison(**tables) if compared else None, details.read(folder))
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        missing = dict.fromkeys(_NUMBERS, "")  # elsewhere "NA" is a name
+        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=missing)
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} cannot be read: {error}") from error
