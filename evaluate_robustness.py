@@ -40,6 +40,7 @@ if __package__:  # installed below one root name
         runs,
         shards,
         store,
+        watching,
     )
     from .robustness.acceleration import REDUCED  # type: ignore
     from .robustness.claims import Claiming  # type: ignore
@@ -71,6 +72,7 @@ else:
         runs,
         shards,
         store,
+        watching,
     )
     from robustness.acceleration import REDUCED
     from robustness.claims import Claiming
@@ -291,6 +293,8 @@ def execute(job: Job, run: store.Store, claims: Claiming, stop: interrupts.Stop)
     stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
     surrogates = {spec: stop.between_batches(classifier) for spec, classifier in job.surrogates.items()}
     with progress.progress(job.header["records_expected"], run.count(), shown=job.world.leads) as advance:
+        if job.world.leads and "markdown" in job.options.formats:
+            advance = watching.Watched(lambda: refresh(run, job.options), advance, run.count())
         means = engine.Run(run, job.settings, advance, surrogates, claims, job.world, stopwatch)
         helping = False
         while pending := [task for task in tasks if task.missing(run)]:
@@ -348,15 +352,24 @@ def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[a
     return [*findings, *attack_audit.audit_weights(weights, attack_audit.weights_of(job.models, job.groups))]
 
 
-def report(run: store.Store, options: Options) -> str:
+def refresh(run: store.Store, options: Options) -> None:
+    """Write report.md anew, for those who watch the run. Raises RunError or OSError."""
+    try:
+        report(run, replace(options, formats=("markdown",)), watching.RESAMPLES)
+    except reports.ReportError as error:
+        raise RunError(str(error)) from error
+
+
+def report(run: store.Store, options: Options, resamples: int = 10_000) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
     records, seed = run.records().to_pandas(), run.header["identity"]["seed"]
     header = reports.so_far(run.header, records["suite"].value_counts().to_dict())
-    scores = metrics.fold(records, seed=seed, notes=header["suite_notes"])
+    scores = metrics.fold(records, seed=seed, resamples=resamples, notes=header["suite_notes"])
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
-    found = metrics.compare(records, seed=seed, models=[model["name"] for model in header["identity"]["models"]])
+    names = [model["name"] for model in header["identity"]["models"]]
+    found = metrics.compare(records, seed=seed, resamples=resamples, models=names)
     comparison = reports.Comparison(found.differences, found.ranking, found.consistency)
     results = reports.Results(header, scores, comparison)
     reports.write(results, run.folder, options.formats)

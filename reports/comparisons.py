@@ -95,14 +95,19 @@ def files(results: Results) -> dict[str, str]:
     return {file: table.to_csv(index=False, lineterminator="\n") for file, table in tables.items() if len(table)}
 
 
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the rows of a table as plain values, None for what is missing."""
+    found: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return found
+
+
 def _rows(results: Results, name: str) -> list[tuple[str, dict[str, Any]]]:
     """List the rows of one of the comparison's tables, behind its figure's name; None for what was not measured."""
     if results.comparison is None:
         return []
-    table: pd.DataFrame = getattr(results.comparison, name)
-    rows: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
-    names = labels(map(_subject, rows))
-    return [(names[_subject(row)], row) for row in rows]
+    found = rows(getattr(results.comparison, name))
+    names = labels(map(_subject, found))
+    return [(names[_subject(row)], row) for row in found]
 
 
 def _subject(row: Mapping[str, Any]) -> Subject:
