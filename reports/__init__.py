@@ -1,20 +1,35 @@
 """Reports on runs: they need their headers and scores, but no model, no data set and no torch."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from . import comparisons, html, json_file, latex, markdown, model_card, scores_csv
+from . import comparisons, details, html, json_file, latex, markdown, model_card, scores_csv
+from .details import Details
+from .details import read as read_details
 from .errors import ReportError
 from .results import Comparison, Results
 from .text import render as text
 from .unfinished import so_far
 
-__all__ = ["FORMATS", "Comparison", "ReportError", "Results", "check_formats", "so_far", "text", "write"]
+__all__ = [
+    "FORMATS",
+    "Comparison",
+    "Details",
+    "ReportError",
+    "Results",
+    "check_formats",
+    "read_details",
+    "so_far",
+    "text",
+    "write",
+]
 
-# A format makes the texts of its files, by file name.
-FORMATS: dict[str, Callable[[Results], dict[str, str]]] = {
-    "csv": lambda results: scores_csv.render(results) | comparisons.files(results),
+Files = Mapping[str, str | bytes]  # by their paths below the run's folder
+
+# A format makes its files.
+FORMATS: dict[str, Callable[[Results], Files]] = {
+    "csv": lambda r: scores_csv.render(r) | comparisons.files(r) | details.files(r.details),
     "markdown": markdown.render,
     "html": html.render,
     "latex": latex.render,
@@ -38,15 +53,15 @@ def write(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
     wanted = list(dict.fromkeys(formats))
     check_formats(wanted)
     files = {name: content for each in wanted for name, content in FORMATS[each](results).items()}
-    folder.mkdir(parents=True, exist_ok=True)
     return [_write(folder / name, content) for name, content in files.items()]
 
 
-def _write(path: Path, content: str) -> Path:
-    """Write under a temporary name beside `path`, then rename."""
+def _write(path: Path, content: str | bytes) -> Path:
+    """Write under a temporary name beside `path`, then rename; a text as UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(content, encoding="utf-8", newline="\n")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """The charts of a report, by the section that they belong to, as SVG and PNG."""
 
+from collections.abc import Mapping
+
 from ..results import Results
 from .calibration import reliability
 from .drawing import Figure
@@ -8,10 +10,12 @@ from .scatter import clean_against_robust, natural_shifts
 from .severities import severities
 from .shape import shape_bias
 
-__all__ = ["Figure", "figures", "files"]
+Drawn = Mapping[str, tuple[Figure, ...]]  # by the title of the section that they belong to
+
+__all__ = ["Drawn", "Figure", "figures", "files"]
 
 
-def figures(results: Results) -> dict[str, tuple[Figure, ...]]:
+def figures(results: Results) -> Drawn:
     """Draw all charts that the results allow, by the title of their section."""
     return {
         "Summary": tuple(clean_against_robust(results)),
@@ -23,7 +27,7 @@ def figures(results: Results) -> dict[str, tuple[Figure, ...]]:
     }
 
 
-def files(drawn: dict[str, tuple[Figure, ...]]) -> dict[str, str | bytes]:
+def files(drawn: Drawn) -> dict[str, str | bytes]:
     """Render `figures/*.svg` and `figures/*.png`."""
     everything = [figure for section in drawn.values() for figure in section]
     vectors = {f"figures/{figure.name}.svg": figure.svg + "\n" for figure in everything}
