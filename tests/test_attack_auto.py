@@ -392,7 +392,7 @@ def test_squares_shrink_as_published() -> None:
 
 def test_linf_squares_cover_every_place_and_use_the_whole_radius() -> None:
     images = pictures(1).expand(400, -1, -1, -1)
-    proposed = square.linf_proposal(images, images, 0.1, 3, torch.rand(400, 5))
+    proposed = square.linf_proposal(0.1, 3, images, images, torch.rand(400, 5))
     changed = (proposed - images).abs()
     assert torch.allclose(changed[changed > 0], torch.tensor(0.1), atol=1e-6)
     assert (changed > 0).flatten(1).sum(1).tolist() == [3 * 3 * 3] * 400
@@ -404,7 +404,7 @@ def test_l2_proposals_stay_on_the_sphere(side: int) -> None:
     images = pictures(50)
     best = square.l2_start(images, 0.5, draws(50))
     assert torch.allclose(NORMS["l2"].distance(best - images), torch.tensor(0.5))
-    proposed = square.l2_proposal(best, images, 0.5, side, torch.rand(50, 8))
+    proposed = square.l2_proposal(0.5, side, best, images, torch.rand(50, 8))
     assert torch.allclose(NORMS["l2"].distance(proposed - images), torch.tensor(0.5))
     assert ((proposed - best).abs().flatten(1).amax(1) > 0).all()
 

@@ -16,7 +16,7 @@ from .goal import Goal
 from .losses import Loss, cross_entropy, difference_of_logits_ratio
 from .norms import NORMS, Norm
 from .victim import Victim
-from .worst_case import Found, aims, folded, perturbing, side_by_side, standing, untouched
+from .worst_case import Found, aims, folded, only, perturbing, side_by_side, standing, untouched
 
 MOMENTUM = 0.75  # α: the share of the new step, the rest goes on in the direction of the last one
 RHO = 0.75  # a step size is kept where at least this share of steps since the last checkpoint raised the loss
@@ -58,10 +58,6 @@ class Climbers(NamedTuple):
     halved: Tensor
     then: Tensor
 
-    def only(self, kept: Tensor) -> "Climbers":
-        """Drop the rows that are not to be kept, bool."""
-        return self if bool(kept.all()) else Climbers(*(part[kept] for part in self))
-
 
 def climb(
     victim: Victim, images: Tensor, goal: Goal, aim: Goal, start: Tensor, loss: Loss, ball: Norm, eps: float, steps: int
@@ -93,7 +89,7 @@ def climb(
         left = standing(found, where, count)
         found.forward[where] += 1
         found.backward[where[left]] += step < steps
-        state, losses, gradient = state.only(left), losses[left], gradient[left]
+        state, losses, gradient = only(state, left), losses[left], gradient[left]
         if not len(losses):
             break
         state = _noted(state, losses, gradient)

@@ -16,7 +16,7 @@ from .goal import Goal
 from .losses import lead_over_label, margin
 from .norms import NORMS
 from .victim import Victim
-from .worst_case import Found, aims, folded, perturbing, side_by_side, standing, untouched
+from .worst_case import Found, aims, folded, only, perturbing, side_by_side, standing, untouched
 
 ALPHA_MAX = 0.1  # the largest weight of the step that starts from the image rather than from the iterate
 OVERSHOOT = 1.05  # η
@@ -82,14 +82,14 @@ def walk(victim: Victim, images: Tensor, goal: Goal, aim: Goal, norm: str, eps: 
     origin, none = images[where % count], torch.zeros_like(where)
     found, state = untouched(origin), Walkers(where, origin, origin, none, none.bool(), none, none)
     while True:
-        reached = state.fresh & ((state.since >= state.gap) | (state.taken == steps))
-        asked = state.where[reached]
-        if len(asked):
-            found.forward[asked] += 1
-            reached[reached.clone()] = goal[asked % count].reached(victim(state.iterate[reached]))
+        asked = state.fresh & ((state.since >= state.gap) | (state.taken == steps))
+        reached, where = asked.clone(), state.where[asked]
+        if len(where):
+            reached[asked] = goal[where % count].reached(victim(state.iterate[asked]))
+            found.forward[where] += 1
         state = _back(found, state, reached, norm, eps)
         left = standing(found, state.where, count) & (state.taken < steps)
-        state = Walkers(*(part[left] for part in state))
+        state = only(state, left)
         if not len(state.where):
             return folded(found, count)
         where = state.where

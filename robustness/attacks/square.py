@@ -22,7 +22,7 @@ from .goal import Goal
 from .losses import Loss, cross_entropy, margin
 from .norms import NORMS, TINY
 from .victim import Victim
-from .worst_case import Found, perturbing
+from .worst_case import Found, only, perturbing
 
 AHEAD = 0.5  # an image's squares in a batch: as many as are likely to hold so many that raise the loss,
 RECENT = 50  # by what the last of them did
@@ -48,7 +48,7 @@ def linf_start(images: Tensor, eps: float, generators: Sequence[Generator]) -> T
     return (images + eps * stripes.to(images.device)).clamp_(0, 1)
 
 
-def linf_proposal(best: Tensor, images: Tensor, eps: float, side: int, draws: Tensor) -> Tensor:
+def linf_proposal(eps: float, side: int, best: Tensor, images: Tensor, draws: Tensor) -> Tensor:
     """Make one square eps lighter or darker than the image, in each colour."""
     inside = _window(draws[:, :2], images.shape, side).expand(-1, images.shape[1], -1)
     square = (images.flatten(2).gather(2, inside) + eps * _signs(draws[:, 2:])[:, :, None]).clamp_(0, 1)
@@ -70,7 +70,7 @@ def l2_start(images: Tensor, eps: float, generators: Sequence[Generator]) -> Ten
     return (images + eps * NORMS["l2"].steepest(delta)).clamp_(0, 1)
 
 
-def l2_proposal(best: Tensor, images: Tensor, eps: float, side: int, draws: Tensor) -> Tensor:
+def l2_proposal(eps: float, side: int, best: Tensor, images: Tensor, draws: Tensor) -> Tensor:
     """Move the change of one window to another, where a bump is added: Algorithm 3."""
     channels = images.shape[1]
     delta = (best - images).flatten(2)
@@ -129,7 +129,7 @@ def _length(values: Tensor) -> Tensor:
 
 # for each norm: the start, a proposal, and the numbers that a proposal draws besides one for each channel
 Start = Callable[[Tensor, float, Sequence[Generator]], Tensor]
-Proposal = Callable[[Tensor, Tensor, float, int, Tensor], Tensor]
+Proposal = Callable[[float, int, Tensor, Tensor, Tensor], Tensor]
 SEARCHES: dict[str, tuple[Start, Proposal, int]] = {
     "linf": (linf_start, linf_proposal, 2),
     "l2": (l2_start, l2_proposal, 5),
@@ -152,10 +152,6 @@ class Searchers(NamedTuple):
     asked: Tensor
     rate: Tensor
 
-    def only(self, kept: Tensor) -> "Searchers":
-        """Drop the images that are not to be kept, bool."""
-        return self if bool(kept.all()) else Searchers(*(part[kept] for part in self))
-
 
 def lookahead(state: Searchers, end: int, batch: int) -> Tensor:
     """Return how many squares each image tries next, none beyond `end`, so that a batch is filled at most: int64."""
@@ -164,7 +160,12 @@ def lookahead(state: Searchers, end: int, batch: int) -> Tensor:
 
 
 def search(
-    victim: Victim, goal: Goal, state: Searchers, loss: Loss, tries: Tensor, propose: Callable[..., Tensor]
+    victim: Victim,
+    goal: Goal,
+    state: Searchers,
+    loss: Loss,
+    tries: Tensor,
+    propose: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> tuple[Searchers, Tensor]:
     """Try each image's next squares up to the first that raises its loss; return which are at their goal then, bool.
 
@@ -175,7 +176,7 @@ def search(
     row = torch.arange(len(tries), device=tries.device).repeat_interleave(tries, output_size=total)
     position = torch.arange(total, device=tries.device)
     number = position + (state.asked + tries - end)[row]
-    candidates = propose(state.best[row], state.origin[row], draws=state.draws[row, number])
+    candidates = propose(state.best[row], state.origin[row], state.draws[row, number])
     logits, aim = victim(candidates), goal[row]
     losses, reached = loss(logits, aim), aim.reached(logits)
     better = reached | (losses > state.highest[row])
@@ -202,7 +203,8 @@ def square(
     """Try `queries` squares, of which the first cover `p_init` of the image, and keep one where it raises the loss.
 
     The loss is the margin, or for a goal with targets their cross-entropy. The passes counted are those that one square
-    after the other would take; some more are made. Raises UsageError for norm l1.
+    after the other would take, whoever else is in the batch; those tried ahead in vain come on top. Raises UsageError
+    for norm l1.
     """
     if norm not in SEARCHES:
         raise UsageError(f"square is for the norms {' and '.join(SEARCHES)}, not {norm}")
@@ -213,16 +215,16 @@ def square(
     logits, where = victim(best), torch.arange(len(images), device=images.device)
     found = Found(best.clone(), goal.reached(logits), torch.ones_like(where), torch.zeros_like(where))
     state = Searchers(where, images, draws, best, loss(logits, goal), where * 0, torch.ones_like(logits[:, 0]))
-    state = state.only(~found.reached)
+    state = only(state, ~found.reached)
     for side, phase in groupby(range(queries), lambda query: side_of(query, images.shape, p_init, norm)):
-        end, propose = max(phase) + 1, partial(proposal, eps=eps, side=side)
+        end, propose = max(phase) + 1, partial(proposal, eps, side)
         while bool((state.asked < end).any()):
             tries = lookahead(state, end, victim.batch_size)
             state, done = search(victim, goal[state.where], state, loss, tries, propose)
             found.forward[state.where] = state.asked + 1
             if bool(done.any()):
                 found.images[state.where], found.reached[state.where] = state.best, done
-                state = state.only(~done)
+                state = only(state, ~done)
     found.images[state.where] = state.best
     return found
 

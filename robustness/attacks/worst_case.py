@@ -6,7 +6,7 @@ fill a small part of a batch each.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
-from typing import NamedTuple, ParamSpec
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Found(NamedTuple):
 
 
 Parameters = ParamSpec("Parameters")
+Rows = TypeVar("Rows", bound=NamedTuple)
 
 
 def perturbing(find: Callable[Parameters, Found]) -> Callable[Parameters, Perturbed]:
@@ -63,6 +64,11 @@ def worst_case(images: Tensor, attempts: Iterable[Callable[[Tensor], Found]]) ->
         found.forward[where] += one.forward
         found.backward[where] += one.backward
     return found
+
+
+def only(rows: Rows, kept: Tensor) -> Rows:
+    """Drop the rows that are not to be kept, bool [R], from a named tuple of tensors [R,…]."""
+    return rows if bool(kept.all()) else rows._make(part[kept] for part in rows)
 
 
 def standing(found: Found, rows: Tensor, count: int) -> Tensor:
