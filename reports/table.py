@@ -30,6 +30,14 @@ METRIC_NAMES = {
     "aupr": "AUPR",
     "auroc": "AUROC",
     "fpr95": "FPR95",
+    "ece": "ECE",
+    "adaptive_ece": "adaptive ECE",
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+    "corruption_instability": "corruption instability",
+    "group_mean_error": "mean error of a group",
+    "group_ce": "CE of a group",
+    "group_relative_ce": "relative CE of a group",
     "shape_bias": "shape bias",
     "cue_accuracy": "shape or texture recognised",
     "bg_gap": "BG-Gap",
@@ -47,8 +55,10 @@ OVERALL = "all"  # the condition of figures over all corruptions
 AGGREGATES = {"mean_error": "mean_error", "ce": "mce", "relative_ce": "relative_mce"}  # of one corruption → of all
 _DETAILS = (
     *("error", "top5", "ce", "relative_ce", "rms_calibration_error_reference"),
+    *("adaptive_ece", "nll", "brier", "group_mean_error", "group_ce", "group_relative_ce"),
     *("robust_accuracy_8bit", "attack_success_rate_8bit", "forward_passes", "backward_passes"),
 )
+_MEANS = ("mean_error", "corruption_instability")  # of which the one over all corruptions is shown
 _RECENT = ("robust in 8 bits", "forward passes", "backward passes")  # columns that older runs have no figures for
 _SCORINGS = ("top1_1000way", "top1_restricted")  # of which one is what the benchmark's own top-1 is
 
@@ -205,7 +215,7 @@ def _is_headline(row: Measurement) -> bool:
     """Tell what a summary shows: no parts of a figure that it shows as well."""
     if (row.suite, row.condition, row.metric) in CORE:
         return True
-    return row.metric not in _DETAILS and (row.metric != "mean_error" or row.condition == OVERALL)
+    return row.metric not in _DETAILS and (row.metric not in _MEANS or row.condition == OVERALL)
 
 
 def _repeats(row: Measurement, rows: Mapping[Key, Measurement]) -> bool:
