@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -75,7 +76,8 @@ class Running:
 
     def send(self, number: int) -> None:
         assert self.process.pid is not None
-        os.kill(self.process.pid, number)
+        with suppress(ProcessLookupError):  # it was faster
+            os.kill(self.process.pid, number)
 
     def ended(self, within: float = PATIENCE) -> int:
         """Wait for its end; returns the exit code, or minus the signal that ended it."""

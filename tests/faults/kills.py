@@ -1,6 +1,6 @@
 """Kill a run at random moments, again and again, and see that nothing of it is lost:
 
-    python -m tests.faults.kills --kills 50 --seed 0 [--processes 2] [--longest 6]
+    python -m tests.faults.kills --kills 50 --seed 0 [--processes 2]
 
 Each time it is resumed by the same command. In the end its records are compared with an undisturbed run's: none may be
 missing, none be there twice, none differ. It prints what was killed when, and exits with 1 if anything was lost.
@@ -19,42 +19,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .broken import SlowDisk, SlowModel
-from .command import Command, assert_same, network, records
+from .command import Chunks, Command, Running, assert_same, network, records
 
+SLOW = (SlowDisk(0.02), SlowModel(0.01))
+STARTING = 0.3  # of the kills
 WORDS = ("--suite", "imagenet-c-extra,occlusion,patch", "--attack", "fgsm,pgd", "--eps", "8/255,40/255")
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A kill: seconds after the start, parts on the disk then, and whether a part was half written."""
+    """A kill: parts on the disk then, how many of them this call had made, and whether one was half written."""
 
-    after: float
     parts: int
+    made: int
     writing: bool
 
+    def __str__(self) -> str:
+        return "writing" if self.writing else "computing" if self.made else "starting"
 
-def killed_again_and_again(command: Command, kills: int, seed: int, longest: float, processes: int = 1) -> list[Kill]:
-    """Kill a command at random moments until it was killed so often, and let it end; each call slow enough to be hit.
 
-    longest: seconds after the start until which a kill may come; a run that ends before begins anew with a part less.
+def killed_again_and_again(command: Command, kills: int, seed: int, processes: int = 1) -> list[Kill]:
+    """Kill a command until it was killed so often, then let it end; each call is slow enough to be hit.
+
+    A kill comes at a random moment of the start, or after some more parts. Of several processes one is killed.
     """
     generator, done = random.Random(seed), []
-    slow = (SlowDisk(0.02), SlowModel(0.01))
     while len(done) < kills:
-        running = [command.start(rank=rank, size=processes, changes=slow) for rank in range(processes)]
-        victim, after = generator.randrange(processes), generator.uniform(0, longest)
-        time.sleep(after)
-        alive = running[victim].process.is_alive()
-        if alive:
-            running[victim].send(signal.SIGKILL)
-        codes = [one.ended() for one in running]
-        others = [code for rank, code in enumerate(codes) if rank != victim]
-        if any(others) or (codes[victim] not in (0, -signal.SIGKILL)):
+        before = len(command.parts())
+        running = [command.start(rank=rank, size=processes, changes=SLOW) for rank in range(processes)]
+        victim = running[generator.randrange(processes)]
+        _wait(generator, command, victim, before)
+        victim.send(signal.SIGKILL)
+        killed = victim.ended() == -signal.SIGKILL
+        writing = bool(list(command.out.glob("**/.*.tmp")))
+        if any(one.ended() for one in running if one is not victim) or not (killed or victim.ended() == 0):
             raise AssertionError("\n".join(one.said() for one in running))
-        if codes[victim]:
-            writing = bool(list(command.out.glob("**/*.tmp")))
-            done.append(Kill(after, len(command.parts()), writing))
-        else:  # it was faster: something is left for the next to be killed in
+        if killed:
+            done.append(Kill(len(command.parts()), len(command.parts()) - before, writing))
+        if not killed or processes > 1:  # it was done: something is left for the next to be killed in
             for part in generator.sample(command.parts(), len(command.parts()) // 2):
                 part.unlink()
     code, said = command.call()
@@ -63,27 +65,36 @@ def killed_again_and_again(command: Command, kills: int, seed: int, longest: flo
     return done
 
 
+def _wait(generator: random.Random, command: Command, victim: Running, before: int) -> None:
+    """Wait for the moment to kill."""
+    if generator.random() < STARTING:
+        time.sleep(generator.uniform(0, 2))
+        return
+    more = generator.randrange(1, 4)
+    while len(command.parts()) < before + more and victim.process.is_alive():
+        time.sleep(0.002)
+    time.sleep(generator.uniform(0, 0.2))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--longest", type=float, default=6.0, help="seconds after which a kill comes at the latest")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         words = ("--model", network(Path(folder)), "--sample", *WORDS, "--formats", "csv")
-        quiet = Command(words, Path(folder) / "undisturbed")
+        quiet = Command(words, Path(folder) / "undisturbed", (Chunks(2),))
         code, said = quiet.call()
         if code:
             raise AssertionError(said)
-        command = Command(words, Path(folder) / "killed")
-        kills = killed_again_and_again(command, options.kills, options.seed, options.longest, options.processes)
+        command = Command(words, Path(folder) / "killed", (Chunks(2),))
+        kills = killed_again_and_again(command, options.kills, options.seed, options.processes)
         expected, found = records(quiet.run), records(command.run)
         for kill in kills:
-            print(f"killed after {kill.after:5.2f} s, {kill.parts:4} parts, {'a part half written' * kill.writing}")
-        hit = Counter("writing" if kill.writing else "computing" if kill.parts else "starting" for kill in kills)
-        print(f"{len(kills)} kills ({dict(hit)}); records: {len(found)} of {len(expected)}")
+            print(f"killed while {kill}, {kill.parts} parts")
+        print(f"{len(kills)} kills ({dict(Counter(map(str, kills)))}); records: {len(found)} of {len(expected)}")
         assert_same(found, expected)
         print("none missing, none twice, all equal")
     return 0

@@ -13,7 +13,7 @@ from .kills import killed_again_and_again
 
 
 def test_a_run_that_is_killed_again_and_again(command: Command, undisturbed: pd.DataFrame) -> None:
-    kills = killed_again_and_again(command, kills=3, seed=0, longest=1.5)
+    kills = killed_again_and_again(command, kills=3, seed=0)
     assert len(kills) == 3
     assert_same(records(command.run), undisturbed)
 
