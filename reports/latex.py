@@ -6,7 +6,6 @@ one column or two; a table with too many columns or rows for a page goes on in a
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
 
 from .document import Section, document
 from .limits import warnings
@@ -26,7 +25,7 @@ _COMMANDS = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"{\char34}",
     "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}",
     "-": "{-}",  # two would become one dash
@@ -170,13 +169,12 @@ def _bold(text: str) -> str:
 
 
 def _format(table: Table) -> str:
-    r"""Share out the line: `@{}` at both ends, and 2\tabcolsep between two columns."""
+    r"""Share out the line, less 2\tabcolsep between two columns."""
     sizes = _sizes(table)
-    bounds = [0.0, *accumulate(size / sum(sizes) for size in sizes)]
-    gaps = 2 * (len(sizes) - 1) / len(sizes)
-    columns = (
-        rf">{{\{'raggedright' if place < table.text_columns else 'raggedleft'}\arraybackslash}}"
-        rf"p{{\dimexpr {upper - lower:.4f}\linewidth-{gaps:.4f}\tabcolsep\relax}}"
-        for place, (lower, upper) in enumerate(pairwise(bounds))
-    )
+    gaps = 2 * (len(sizes) - 1)
+    columns = []
+    for place, size in enumerate(sizes):
+        share, side = size / sum(sizes), "raggedright" if place < table.text_columns else "raggedleft"
+        width = rf"\dimexpr {share:.4f}\linewidth-{share * gaps:.4f}\tabcolsep\relax"
+        columns.append(rf">{{\{side}\arraybackslash}}p{{{width}}}")
     return f"@{{}}{''.join(columns)}@{{}}"
