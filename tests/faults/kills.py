@@ -23,6 +23,7 @@ from .command import Chunks, Command, Running, assert_same, network, records
 
 SLOW = (SlowDisk(0.02), SlowModel(0.01))
 STARTING = 0.3  # of the kills
+LONG = 900.0  # seconds; of several processes one is left alone with the rest of a slow run
 WORDS = ("--suite", "imagenet-c-extra,occlusion,patch", "--attack", "fgsm,pgd", "--eps", "8/255,40/255")
 
 
@@ -50,9 +51,9 @@ def killed_again_and_again(command: Command, kills: int, seed: int, processes: i
         victim = running[generator.randrange(processes)]
         _wait(generator, command, victim, before)
         victim.send(signal.SIGKILL)
-        killed = victim.ended() == -signal.SIGKILL
+        killed = victim.ended(LONG) == -signal.SIGKILL
         writing = bool(list(command.out.glob("**/.*.tmp")))
-        if any(one.ended() for one in running if one is not victim) or not (killed or victim.ended() == 0):
+        if any(one.ended(LONG) for one in running if one is not victim) or not (killed or victim.ended() == 0):
             raise AssertionError("\n".join(one.said() for one in running))
         if killed:
             done.append(Kill(len(command.parts()), len(command.parts()) - before, writing))
