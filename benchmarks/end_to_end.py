@@ -1,16 +1,16 @@
 """Whole runs of the command: against what people run today, and against the bare cost of the work.
 
-    python -m benchmarks.end_to_end --data imagenet/val [--limit 16] [--clean 480] [--rounds 3] [--full]
+    python -m benchmarks.end_to_end --data imagenet/val [--limit 16] [--clean 480] [--full N] [--rounds 3]
 
 - overhead: ImageNet-C on the fly against its bare cost, in one process: the same corruptions, JPEG round trips and
   forward passes of the same classifier on pixels and generators that are there already, and nothing else.
 - clean: a validation run against timm's loader and loop with the defaults of its validate.py (batch 256, 4 workers),
   as it comes, and once with the allocator and OpenMP set as the command sets them. Images are repeated up to `--clean`.
-- ImageNet-C, with `--full` alone, as the peer takes minutes: against Pillow, `imagecorruptions` and a JPEG round trip
-  in a torch DataLoader with two workers, and timm's model, eager. One loader serves all conditions, which spares the
-  peer 75 starts of its workers, and keeps both busy to the end.
+- ImageNet-C, with `--full N` alone, as the peer takes some ten seconds an image: against Pillow, `imagecorruptions` and
+  a JPEG round trip in a torch DataLoader with two workers, and timm's model, eager. One loader serves all conditions,
+  which spares the peer 75 starts of its workers, and keeps both busy to the end.
 
-Every contender has a process of its own, in which it first works on two images; then all take turns, A B C … A B C ….
+Every contender has a process of its own, in which it first works on one image; then all take turns, A B C … A B C ….
 Model loading and imports are no part of a turn: what the command needs to start is stated apart. Times are medians over
 the rounds with the extremes in brackets, ratios medians of the rounds' ratios. Processor time includes workers.
 """
@@ -117,11 +117,10 @@ def ours(suite: str, data: Path) -> Turn:
 
 
 def bare(data: Path) -> Turn:
-    """Corrupt, compress and classify as the command does, and nothing else."""
+    """Corrupt, compress and classify as the command does, in a process that it has set up, and nothing else."""
     import torch
 
     import datasets
-    import evaluate_robustness  # noqa: F401 - sets the process up as the command does
     from robustness import computing, suites
     from robustness.corruptions import apply_jpeg, corrupt
     from robustness.evaluation import as_float
@@ -349,41 +348,36 @@ def main() -> None:
     """Measure, and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="class folders of JPEG files")
-    parser.add_argument("--limit", type=int, default=16, help="images of ImageNet-C on the fly")
-    parser.add_argument("--clean", type=int, default=480, help="images of the clean validation")
+    parser.add_argument("--limit", type=int, default=16, help="images of the overhead; 0 leaves it out")
+    parser.add_argument("--clean", type=int, default=480, help="images of the clean validation; 0 leaves it out")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--full", action="store_true", help="ImageNet-C against its peer too")
+    parser.add_argument("--full", type=int, default=0, metavar="N", help="N images of ImageNet-C against its peer, too")
     options = parser.parse_args()
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         own, plain, set_up = (stack.enter_context(started()) for _ in range(3))
-        few = chosen(options.data, root / "few", 2)
-        some = chosen(options.data, root / "some", options.limit)
-        many = chosen(options.data, root / "many", options.clean)
-        notes = [f"\nThe command itself, seconds of wall time: import {own.submit(imported).result():.1f}"]
-        corrupted: dict[str, tuple[ProcessPoolExecutor, Contender]] = {
-            "ours": (own, partial(ours, "imagenet-c")),
-            "bare cost": (own, bare),
-        }
-        comparisons = {
-            f"ImageNet-C, {options.limit} images": (
-                corrupted | ({"DataLoader, imagecorruptions, timm": (plain, people)} if options.full else {}),
-                some,
-            ),
-            f"clean, {options.clean} images": (
+        few = chosen(options.data, root / "few", 1)
+        own_work = {"ours": (own, partial(ours, "imagenet-c"))}
+        comparisons: dict[str, tuple[int, dict[str, tuple[ProcessPoolExecutor, Contender]]]] = {
+            "ImageNet-C, overhead": (options.limit, own_work | {"bare cost": (own, bare)}),
+            "clean": (
+                options.clean,
                 {
                     "ours": (own, partial(ours, "imagenet")),
                     "timm": (plain, timm_loop),
                     "timm, set up as ours": (set_up, partial(timm_loop, as_ours=True)),
                 },
-                many,
             ),
+            "ImageNet-C": (options.full, own_work | {"DataLoader, imagecorruptions, timm": (plain, people)}),
         }
+        notes = [f"\nThe command itself, seconds of wall time: import {own.submit(imported).result():.1f}"]
         print(heading(options.rounds), flush=True)
-        for title, (contenders, data) in comparisons.items():
-            turns = take_turns(contenders, data, few, options.rounds)
-            print("\n".join(rows(title, turns)), flush=True)
-            notes.append(f"- {title}: {apart(turns)}")
+        for what, (count, contenders) in comparisons.items():
+            if count:
+                data, title = chosen(options.data, root / what, count), f"{what}, {count} images"
+                turns = take_turns(contenders, data, few, options.rounds)
+                print("\n".join(rows(title, turns)), flush=True)
+                notes.append(f"- {title}: {apart(turns)}")
     print("\n".join(notes))
 
 
