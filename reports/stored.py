@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from . import details
 from .comparisons import FILES
 from .errors import ReportError
-from .results import COMPARISON_COLUMNS, SCHEMA, Comparison, Results
+from .results import COLUMNS, COMPARISON_COLUMNS, SCHEMA, Comparison, Results
 from .unfinished import so_far
 
 HEADER, RECORDS, SCORES = "run.json", "records", "scores.csv"
@@ -21,7 +21,7 @@ _NUMBERS = ("severity", "value", "difference", "low", "high", "p", "p_holm")  # 
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """Read `run.json`. Raises ReportError when there is none, when it is damaged, and for one of another schema."""
+    """Read `run.json`. Raises ReportError when there is none, or a damaged or incomplete one, or of another schema."""
     path = folder / HEADER
     if not path.exists():
         raise ReportError(f"{folder} is not a run: there is no {HEADER}")
@@ -37,6 +37,10 @@ def read_header(folder: Path) -> dict[str, Any]:
             f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}; read it with version "
             f"{header.get('version', 'that wrote it')} of the program"
         )
+    try:
+        Results(header, pd.DataFrame(columns=COLUMNS))
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
     return header
 
 
@@ -50,12 +54,12 @@ def read_records(folder: Path) -> pd.DataFrame:
     if not any(table.num_rows for table in tables):
         raise ReportError(f"{folder} has no records")
     try:
-        table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
-    except pa.ArrowException as error:
-        raise ReportError(f"the parts below {folder / RECORDS} are not of one run: {error}") from error
-    if missing := [name for name in _NAMES if name not in table.column_names]:
+        records = pa.concat_tables(tables, promote_options="default").unify_dictionaries().to_pandas()
+    except (pa.ArrowException, ValueError) as error:
+        raise ReportError(f"{folder / RECORDS} is damaged ({error})") from error
+    if missing := [name for name in _NAMES if name not in records]:
         raise ReportError(f"the records of {folder} lack the columns {', '.join(missing)}")
-    return table.to_pandas()
+    return records
 
 
 def _table(path: Path) -> pa.Table:
@@ -91,9 +95,14 @@ def read_tables(folder: Path, header: Mapping[str, Any]) -> Results:
     return Results(header, _csv(folder / SCORES), Comparison(**tables) if compared else None, details.read(folder))
 
 
+def _number(text: str) -> float | None:
+    return float(text) if text else None  # to the last digit, which pandas 2 does not read
+
+
 def _csv(path: Path) -> pd.DataFrame:
     try:
-        missing = dict.fromkeys(_NUMBERS, "")  # elsewhere "NA" is a name
-        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=missing)
+        # "NA" is a name
+        table = pd.read_csv(path, keep_default_na=False, converters=dict.fromkeys(_NUMBERS, _number))
+        return table.astype({"severity": "Int8"}) if "severity" in table else table
     except (OSError, ValueError) as error:
         raise ReportError(f"{path} cannot be read: {error}") from error

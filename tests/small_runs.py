@@ -96,7 +96,9 @@ def write(folder: Path, rows: pd.DataFrame, run_header: dict[str, Any], parts: i
     )
     size = -(-len(rows) // parts) or 1
     for part in range(parts):
-        pq.write_table(table.slice(part * size, size), folder / "records" / f"part.{part:06d}.parquet")
+        pq.write_table(
+            table.slice(part * size, size), folder / "records" / f"part.{part:06d}.parquet", write_page_checksum=True
+        )
     return folder
 
 

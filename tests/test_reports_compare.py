@@ -1,0 +1,365 @@
+"""Past runs compared and rendered by the command: figures against a computation by hand, and runs that cannot be."""
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import small_runs
+from small_runs import IMAGES, PGD
+
+from reports.__main__ import main
+from robustness.metrics.alexnet import STANDARD
+
+ROOT = Path(__file__).parents[1]
+LEVELS = {"a": 33, "b": 32, "c": 18}
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """Three runs of a model each on the same images; the first two are alike."""
+    return [small_runs.run(tmp_path / f"run-{name}", {name: level}) for name, level in LEVELS.items()]
+
+
+def compared(*runs: Path, out: Path, formats: str = "csv,markdown,json") -> dict[str, pd.DataFrame]:
+    """Compare by the command, and read the tables."""
+    assert main(["compare", *map(str, runs), "--out", str(out), "--formats", formats]) == 0
+    return {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
+
+
+def changed(run: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Change a run's header."""
+    header = json.loads((run / "run.json").read_text())
+    change(header)
+    (run / "run.json").write_text(json.dumps(header))
+    return run
+
+
+def report(out: Path) -> str:
+    return (out / "report.md").read_text()
+
+
+# Figures
+
+
+def noisy(seed: int, share: float) -> Callable[[str, int, int], bool]:
+    """Make a model that errs here and there, more often where it is difficult."""
+    rng = np.random.default_rng(seed)
+    luck = rng.random((IMAGES, 11))
+    return lambda _name, image, difficulty: bool(luck[image, difficulty] < share - difficulty / 30)
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """The records of two runs, and what the command says of them."""
+    folder, records = tmp_path_factory.mktemp("runs"), {}
+    for name, seed, share in (("x", 1, 0.95), ("y", 2, 0.6)):
+        records[name] = small_runs.records([name], noisy(seed, share), STANDARD)
+        small_runs.write(folder / name, records[name], small_runs.header(name, [name], records[name]))
+    return records, compared(folder / "x", folder / "y", out=folder / "out")
+
+
+def right(records: pd.DataFrame, condition: str) -> "np.ndarray[Any, Any]":
+    return records[records["condition"] == condition].sort_values("sample_id")["correct"].to_numpy(bool)
+
+
+@pytest.mark.parametrize(("condition", "metric"), [("clean", "top1"), (PGD, "robust_accuracy")])
+def test_rates_are_those_computed_by_hand(by_hand: Any, condition: str, metric: str) -> None:
+    tests = pytest.importorskip("statsmodels.stats.contingency_tables")
+    records, tables = by_hand
+    x, y = (right(records[name], condition) & right(records[name], "clean") for name in "xy")
+    found = tables["comparisons"].set_index("metric").loc[metric]
+    assert found["difference"] == pytest.approx(x.mean() - y.mean())
+    b, c = int((x & ~y).sum()), int((~x & y).sum())
+    counts = [[int((x & y).sum()), b], [c, int((~x & ~y).sum())]]
+    assert found["p"] == pytest.approx(tests.mcnemar(counts, exact=True).pvalue)
+    for bound, sign in ((found["low"], 1), (found["high"], -1)):
+        assert score(b, c, IMAGES, bound) == pytest.approx(sign * 1.96, abs=0.02)
+
+
+def score(b: int, c: int, n: int, difference: float) -> float:
+    """Tango's statistic of a difference, the likelihood maximised over a grid."""
+    second = np.linspace(max(0, -difference), (1 - difference) / 2, 100_001)[1:-1]
+    rest = 1 - 2 * second - difference
+    likelihood = b * np.log(second + difference) + c * np.log(second) + (n - b - c) * np.log(rest)
+    best = second[likelihood.argmax()]
+    return float((b - c - n * difference) / math.sqrt(n * (2 * best + difference * (1 - difference))))
+
+
+def test_mean_errors_are_those_computed_by_hand(by_hand: Any) -> None:
+    records, tables = by_hand
+    found = tables["comparisons"].set_index("metric").loc["mean_error"]
+    errors = {
+        name: 1 - own[own["suite"] == "imagenet-c"].groupby("sample_id")["correct"].mean()
+        for name, own in records.items()
+    }
+    paired = (errors["x"] - errors["y"]).to_numpy()
+    rng = np.random.default_rng(3)
+    resampled = paired[rng.integers(IMAGES, size=(20_000, IMAGES))].mean(axis=1)
+    assert found["difference"] == pytest.approx(paired.mean())
+    half = (np.quantile(resampled, 0.975) - np.quantile(resampled, 0.025)) / 2
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.08)  # Student's t is a little wider
+    assert found["verdict"] == "better"
+
+
+def test_all_p_values_are_corrected_together(by_hand: Any) -> None:
+    correction = pytest.importorskip("statsmodels.stats.multitest")
+    table = by_hand[1]["comparisons"]
+    np.testing.assert_allclose(table["p_holm"], correction.multipletests(table["p"], method="holm")[1], rtol=1e-9)
+
+
+def test_ties_are_ties_in_the_ranking(three: list[Path], tmp_path: Path) -> None:
+    tables = compared(*three, out=tmp_path / "out")
+    ranking = tables["ranking"].query("metric == 'top1'").set_index("model")
+    assert ranking[["best_place", "worst_place"]].to_numpy().tolist() == [[1, 2], [1, 2], [3, 3]]
+    assert (ranking.loc["a", "tied_with"], ranking.loc["b", "tied_with"]) == ("b", "a")
+    differences = tables["comparisons"].query("metric == 'top1'").set_index(["model", "other"])
+    assert differences["verdict"].to_dict() == {("a", "b"): "tied", ("a", "c"): "better", ("b", "c"): "better"}
+    assert set(tables["scores"]["model"]) == {"a", "b", "c"}
+
+
+def test_only_images_that_both_have_are_compared(three: list[Path], tmp_path: Path) -> None:
+    rows = small_runs.records(["d"], small_runs.threshold({"d": 18}))
+    read = rows[~rows["sample_id"].isin(["class/000.jpg", "class/001.jpg"])]
+    header = small_runs.header("run-d", ["d"], rows) | {"failures": 2}
+    run = small_runs.write(tmp_path / "run-d", read, header)
+    found = compared(three[0], run, out=tmp_path / "out")["comparisons"].set_index("metric").loc["top1"]
+    assert (found["n"], found["note"]) == (IMAGES - 2, f"over the {IMAGES - 2} of {IMAGES} images that both have")
+    assert "2 samples could not be read" in report(tmp_path / "out")
+
+
+def test_one_model_in_two_runs_gets_their_names(tmp_path: Path) -> None:
+    runs = [
+        small_runs.run(tmp_path / precision, {"net": level, f"only-{precision}": 5}, precision=precision)
+        for precision, level in (("fp32", 30), ("bf16", 29))
+    ]
+    tables = compared(*runs, out=tmp_path / "out")
+    assert set(tables["scores"]["model"]) == {"net (fp32)", "net (bf16)", "only-fp32", "only-bf16"}
+
+
+# What differs
+
+
+def test_what_differs_is_said_first(three: list[Path], tmp_path: Path) -> None:
+    def differ(header: dict[str, Any]) -> None:
+        header["identity"] |= {"precision": "bf16", "jpeg": False}
+        header["environment"]["versions"]["torch"] = "2.10.0"
+
+    changed(three[1], differ)
+    compared(*three, out=tmp_path / "out")
+    text = report(tmp_path / "out")
+    assert text.index("## What differs between the runs") < text.index("## Verdict")
+    for row in ("| precision ", "| jpeg ", "| versions, torch "):
+        assert row in text
+    assert "weights of" not in text.split("## Verdict")[0]  # other models have other weights
+    header = json.loads((tmp_path / "out" / "report.json").read_text())["header"]
+    assert header["differences"]["precision"] == {"run-a": "fp32", "run-b": "bf16", "run-c": "fp32"}
+    assert set(header["runs"]) == {"run-a", "run-b", "run-c"}
+
+
+def test_other_weights_of_the_same_model_are_said(tmp_path: Path) -> None:
+    runs = [small_runs.run(tmp_path / name, {"net": 30}) for name in ("one", "two")]
+    changed(runs[1], lambda header: header["identity"]["models"][0].update(weights_sha256="others"))
+    compared(*runs, out=tmp_path / "out")
+    assert "| weights of net " in report(tmp_path / "out")
+
+
+def test_without_a_difference_nothing_is_said(three: list[Path], tmp_path: Path) -> None:
+    compared(*three, out=tmp_path / "out")
+    assert "What differs" not in report(tmp_path / "out")
+
+
+def test_figures_of_other_images_are_not_compared(
+    three: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed(three[2], lambda header: header["identity"]["data"][0].update(sha256="0ther" * 8, count=39))
+    tables = compared(*three, out=tmp_path / "out", formats="csv,markdown,html,latex,json")
+    differences = tables["comparisons"]
+    apart = differences[(differences["other"] == "c")]
+    assert len(apart) and set(apart["verdict"]) == {"not comparable"}
+    assert apart[["difference", "low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert apart["note"].str.startswith("the images are not the same: imagenet 5ea15ea1, imagenet 0ther").all()
+    assert set(differences[differences["other"] == "b"]["verdict"]) == {"tied", "not comparable"}  # mCE lacks records
+    assert differences.query("other == 'b' and metric == 'top1'")["verdict"].tolist() == ["tied"]
+    assert "c" not in set(tables["ranking"]["model"])
+    assert set(tables["scores"]["dataset"]) == {"imagenet 5ea15ea1", "imagenet 0ther0th"}
+    alarm = "The runs have different images of imagenet"
+    assert report(tmp_path / "out").index(alarm) < report(tmp_path / "out").index("## ")
+    assert capsys.readouterr().out.startswith(f"Warning: {alarm}")
+    assert "| data set imagenet " in report(tmp_path / "out")
+
+
+def test_images_that_a_header_says_nothing_of_are_not_compared(three: list[Path], tmp_path: Path) -> None:
+    changed(three[1], lambda header: header["identity"].update(data=[]))
+    found = compared(three[0], three[1], out=tmp_path / "out")["comparisons"]
+    assert set(found["verdict"]) == {"not comparable"}
+
+
+# Runs that cannot be read as they are
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = main(words)
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err and not printed.out
+    return code, printed.err
+
+
+def damage_header(run: Path) -> None:
+    (run / "run.json").write_text('{"schema": 1, "iden')
+
+
+def damage_part(run: Path) -> None:
+    part = next((run / "records").iterdir())
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    part.write_bytes(content)
+
+
+def truncate_part(run: Path) -> None:
+    part = next((run / "records").iterdir())
+    part.write_bytes(part.read_bytes()[:100])
+
+
+def empty(run: Path) -> None:
+    shutil.rmtree(run / "records")
+
+
+def newer(run: Path) -> None:
+    changed(run, lambda header: header.update(schema=2, version="0.9.0"))
+
+
+def poor(run: Path) -> None:
+    changed(run, lambda header: header["identity"].pop("models"))
+
+
+def no_object(run: Path) -> None:
+    (run / "run.json").write_text("[1, 2]")
+
+
+def stranger(run: Path) -> None:
+    shutil.copy(next((run / "records").iterdir()), run / "records" / "again.parquet")
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (damage_header, "run.json cannot be read"),
+        (no_object, "is not the header of a run"),
+        (newer, "has schema 2, and this version reads schema 1; read it with version 0.9.0"),
+        (poor, "missing in identity: models"),
+        (damage_part, "is damaged"),
+        (truncate_part, "is damaged"),
+        (empty, "no records|neither records nor scores.csv"),
+        (stranger, "recorded twice"),
+        (shutil.rmtree, "is not a run: there is no run.json"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize("command", ["compare", "render"])
+def test_a_bad_run_is_refused_by_name(
+    three: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, harm: Any, message: str
+) -> None:
+    harm(three[1])
+    out = ["--out", str(tmp_path / "out")]
+    words = ["compare", *map(str, three), *out] if command == "compare" else ["render", str(three[1]), *out]
+    code, told = refused(words, capsys)
+    assert code == 1
+    assert "run-b" in told
+    assert re.search(message, told)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "run-a", "--out", "out"], "two runs or more"),
+        (["compare", "run-a", "x/run-a", "--out", "out"], "given twice"),
+        (["compare", "run-a", "run-b", "--out", "run-b"], "its reports would be lost"),
+        (["compare", "run-a", "run-b", "--out", "out", "--formats", "pdf"], "unknown format pdf"),
+        (["compare", "run-a", "run-b", "--out", "out", "--formats", "model-card"], "reports render RUN"),
+        (["render", "run-a", "--formats", "csv,pdf"], "unknown format pdf"),
+    ],
+)
+def test_bad_usage_is_2(
+    three: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
+    (three[0].parent / "x").symlink_to(three[0].parent)
+    monkeypatch.chdir(three[0].parent)
+    code, told = refused(words, capsys)
+    assert code == 2 and message in told
+    with pytest.raises(SystemExit) as missing:
+        main(["compare", "run-a", "run-b"])
+    assert missing.value.code in (1, 2)
+
+
+def test_an_unfinished_run_is_compared_and_marked(three: list[Path], tmp_path: Path) -> None:
+    (three[1] / "records" / "part.000001.parquet").unlink()
+    changed(three[1], lambda header: header.update(end=None))
+    found = compared(three[0], three[1], out=tmp_path / "out")["comparisons"].set_index("metric").loc["top1"]
+    assert found["n"] == IMAGES // 2
+    text = report(tmp_path / "out")
+    assert "run-b: The run is not complete: 240 of 480 records are done." in text
+    assert "so far" in text
+
+
+def test_records_of_an_older_version_lack_columns(three: list[Path], tmp_path: Path) -> None:
+    for path in (three[0] / "records").iterdir():
+        table = pq.read_table(path)
+        pq.write_table(table.drop_columns(["nll", "brier", "correct_8bit", "success_8bit", "backward"]), path)
+    changed(three[0], lambda header: [header.pop(key) for key in ("suite_records", "suite_sources", "suite_notes")])
+    assert "better" in set(compared(three[0], three[2], out=tmp_path / "out")["comparisons"]["verdict"])
+
+
+# Rendering
+
+
+def test_a_run_without_records_is_rendered_from_its_tables(three: list[Path], tmp_path: Path) -> None:
+    both = small_runs.run(tmp_path / "both", {"NA": 36, "b": 20})
+    assert main(["render", str(both), "--formats", "csv,markdown,latex"]) == 0
+    before = {path.name: path.read_text() for path in both.iterdir() if path.is_file()}
+    shutil.rmtree(both / "records")
+    assert main(["render", str(both), "--formats", "csv,markdown,latex"]) == 0
+    assert {path.name: path.read_text() for path in both.iterdir() if path.is_file()} == before
+
+
+def test_render_prints_what_it_wrote(three: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(three[0]), "--formats", "latex,model-card"]) == 0
+    assert capsys.readouterr().out.split() == [str(three[0] / "tables.tex"), str(three[0] / "model-card.md")]
+
+
+BLOCKED = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "timm", "torchvision"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def test_past_runs_need_no_torch(three: list[Path], tmp_path: Path) -> None:
+    runs = [str(run) for run in three]
+    code = BLOCKED + (
+        "from reports.__main__ import main\n"
+        f"main(['compare', *{runs!r}, '--out', {str(tmp_path / 'out')!r}]) == 0 or sys.exit(3)\n"
+        f"main(['render', {runs[0]!r}]) == 0 or sys.exit(4)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").exists() and (three[0] / "report.html").exists()
