@@ -58,7 +58,7 @@ def document(results: Results, drawn: Drawn = MappingProxyType({}), *, pictures:
         Section("Comparison", tables=_filled(*(table(results) for table in _COMPARED))),
         Section("Published figures", tables=_filled(*map(published_table, runs))),
         Section("Accuracy", tables=_filled(accuracy_table(results))),
-        Section("Natural shifts"),
+        Section("Clean against robust"),
         Section("Corruptions", tables=tuple(severity_tables(results).values())),
         Section("Attacks", tables=_filled(attack_table(results))),
         Section("Audit of the attacks", items=tuple(item for run in runs for item in audit(run))),

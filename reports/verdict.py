@@ -30,7 +30,7 @@ def verdict(results: Results) -> tuple[str, ...]:
 
 
 def _paragraph(model: str, rows: Sequence[Measurement]) -> str:
-    sentences = [*_clean(rows), *_corruptions(rows), *_attacks(rows)]
+    sentences = [*_clean(rows), *_shifts(rows), *_corruptions(rows), *_attacks(rows)]
     return f"Model {model}: {' '.join(sentences) or 'nothing was measured.'}"
 
 
@@ -39,9 +39,28 @@ def _clean(rows: Sequence[Measurement]) -> Iterator[str]:
     seen = set()
     for row in sorted(rows, key=lambda row: row.suite != "imagenet"):
         figures = (row.dataset, row.value, row.n)
-        if (row.condition, row.metric) == ("clean", "top1") and row.value is not None and figures not in seen:
+        known = (row.condition, row.metric) == ("clean", "top1") and row.value is not None and figures not in seen
+        if known and not _is_shifted(row) and not any(_is_shifted(other) for other in rows if other.suite == row.suite):
             seen.add(figures)
             yield f"On the {row.n} clean images of {row.suite} it is right for {figure(row)}."
+
+
+def _shifts(rows: Sequence[Measurement]) -> Iterator[str]:
+    """Say how it does on images of another kind, and which of two cues it goes by."""
+    biases = [row for row in rows if row.metric == "shape_bias" and row.value is not None]
+    decided = {row.suite for row in biases}
+    shifted = [row for row in rows if _is_shifted(row) and row.suite not in decided and row.value is not None]
+    if shifted:
+        names = (row.suite if row.condition == "clean" else f"{row.suite}, {row.condition}" for row in shifted)
+        said = (f"{figure(row)} ({name})" for row, name in zip(shifted, names, strict=True))
+        yield f"Of images of other kinds it gets right {', '.join(said)}."
+    for row in biases:
+        yield f"Where shape and texture disagree it goes by shape in {figure(row)} of {row.n} decisions."
+
+
+def _is_shifted(row: Measurement) -> bool:
+    """Tell whether a figure is top-1 on a set of images of their own kind, without severities."""
+    return row.metric == "top1" and row.severity is None and row.dataset == row.suite != "imagenet"
 
 
 def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:

@@ -18,9 +18,8 @@ __all__ = ["Drawn", "Figure", "figures", "files"]
 def figures(results: Results) -> Drawn:
     """Draw all charts that the results allow, by the title of their section."""
     return {
-        "Summary": tuple(clean_against_robust(results)),
+        "Clean against robust": (*clean_against_robust(results), *natural_shifts(results)),
         "Corruptions": tuple(severities(results)),
-        "Natural shifts": tuple(natural_shifts(results)),
         "Attacks": tuple(robustness_curves(results)),
         "Calibration": tuple(reliability(results)),
         "Shape or texture": tuple(shape_bias(results)),

@@ -14,6 +14,7 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # as wide as each other,
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2))
 _SCALE = 3  # dots a CSS pixel of a PNG: 288 to the inch
+_WIDE = 480  # pixels; what is wider scrolls on a narrow screen rather than shrink
 _LABEL = 280  # width of the longest label, pixels
 _CONFIG = {
     "aria": False,  # one text alternative stands for the whole chart
@@ -46,8 +47,9 @@ _CONFIG = {
     },
     "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "labelLimit": _LABEL},
 }
-_ATTRIBUTES = re.compile(r' (?:xmlns(?::xlink)?|version|class|pointer-events|aria-hidden)="[^"]*"')
-_IDS = re.compile(r'(id="|href="#|url\(#)')
+_TAG = re.compile("<[^<>]+>")
+_NEEDLESS = re.compile(r' (?:xmlns(?::xlink)?|version|class|role|pointer-events|aria-[a-z]+)="[^"]*"')
+_ID = re.compile(r'(id="|href="#|url\(#)')
 
 Rows = Iterable[Mapping[str, Any]]
 Size = tuple[int | alt.Step, int | alt.Step]
@@ -65,9 +67,16 @@ class Figure:
     @property
     def inline(self) -> str:
         """The SVG as part of the page, in the page's colours, its ids unlike those of other charts."""
-        bare = _ATTRIBUTES.sub("", styled(self.svg))
-        unique = _IDS.sub(rf"\g<1>{self.name}-", bare)
-        return unique.replace("<svg ", f'<svg role="img" aria-labelledby="{self.name}-text" ', 1)
+        return _TAG.sub(self._tag, self.svg)
+
+    def _tag(self, match: re.Match[str]) -> str:
+        tag = _ID.sub(rf"\g<1>{self.name}-", _NEEDLESS.sub("", styled(match[0])))
+        return tag.replace("<svg ", f'<svg role="img" aria-labelledby="{self.name}-text"{self._class} ')
+
+    @property
+    def _class(self) -> str:
+        width = re.search(r'width="(\d+)', self.svg)
+        return ' class="wide"' if width and int(width[1]) > _WIDE else ""
 
     @property
     def png(self) -> bytes:

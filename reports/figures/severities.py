@@ -66,10 +66,12 @@ def _curves(where: str, rows: Sequence[Measurement]) -> Figure:
     ]
     x = alt.X("severity:Q", title="severity", axis=alt.Axis(values=SEVERITIES, format="d"), scale=alt.Scale(nice=False))
     y = alt.Y("error:Q", title="top-1 error", axis=alt.Axis(format="%", tickCount=3), scale=alt.Scale(domain=[0, 1]))
-    base = alt.Chart(data(points)).encode(x=x, **colour("model:N", models))
+    series = colour("model:N", models)
+    base = alt.Chart(data(points)).encode(x=x, color=series["color"])
     band = base.mark_area(opacity=0.2, strokeWidth=0).encode(y="low:Q", y2="high:Q")
-    line = base.mark_line(point=alt.OverlayMarkDef(size=18, filled=True)).encode(y=y)
-    chart = panels([band, line], (104, 84), "corruption:N", corruptions, _PANELS)
+    line = base.mark_line().encode(y=y, strokeDash=series["strokeDash"])
+    marks = base.mark_point(size=18, filled=True, opacity=1).encode(y=y, shape=series["shape"])
+    chart = panels([band, line, marks], (104, 84), "corruption:N", corruptions, _PANELS)
     caption = f"Top-1 error on {where} by severity, with 95 % intervals."
     return draw(f"severities-{slug(where)}", caption, f"Curves of top-1 error on {where}: {_extremes(rows)}", chart)
 

@@ -1,6 +1,6 @@
 "use strict";
 // Tables sort by a click on a heading; long ones can be filtered. Without this script they stand as they are.
-const LONG = 30;
+const LONG = 20;
 const first = /[+-]?\d+(\.\d+)?/;
 
 function key(row, column, isNumber) {
