@@ -320,8 +320,13 @@ def tasks_of(job: Job, groups: Sequence[plan.Group]) -> list[engine.Task]:
 
 
 def work(job: Job, task: engine.Task, means: engine.Run, stop: interrupts.Stop, helping: bool) -> int:
-    """Do what is free of a task; returns how many blocks that were."""
+    """Do what is free of a task; returns how many blocks that were. Raises DataError for data that has changed."""
     dataset = job.data[task.dataset].open(task.part)
+    if len(dataset.samples) != task.samples:
+        raise datasets.DataError(
+            f"{dataset.path} had {task.samples} images when the run began and has {len(dataset.samples)} now. What was "
+            f"finished is kept; once the data is as it was, the same command goes on"
+        )
     views, subjects = views_and_subjects(job, task.groups, stop)
     batches = datasets.load(
         dataset,

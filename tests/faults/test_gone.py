@@ -4,11 +4,14 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import datasets
+import evaluate_robustness
 from datasets import DataError, Dataset, FolderSource, Sample
+from robustness import engine
 
 from .broken import SlowModel
 from .command import Command, assert_same, records
@@ -92,6 +95,14 @@ def test_what_one_tree_has_seen_counts_for_all_that_are_opened_from_it(folder: P
     (folder / "a" / "1.png").unlink()
     with pytest.raises(FileNotFoundError):  # of this folder nobody has asked for sizes
         tree.below("a").read("1.png")
+
+
+def test_a_part_that_lost_images_before_it_was_opened_again_ends_the_run() -> None:
+    """Else the same places in the order would be other samples."""
+    job = SimpleNamespace(data={"some": SimpleNamespace(open=lambda _part: data_set(Refusing(0)))})
+    task = engine.Task("some", "fog/1", 5, ())
+    with pytest.raises(DataError, match="here had 5 images when the run began and has 3 now"):
+        evaluate_robustness.work(job, task, None, None, False)  # type: ignore[arg-type]
 
 
 def test_a_data_folder_that_vanishes_in_mid_run(words: tuple[object, ...], tmp_path: Path) -> None:
