@@ -19,6 +19,7 @@ from typing import Any
 
 from cyclopts import App
 from cyclopts.config import Yaml
+from timm.data import ImageNetInfo
 from yaml import YAMLError
 
 if __package__:  # installed below one root name
@@ -47,6 +48,7 @@ if __package__:  # installed below one root name
     from .robustness.classifier import Classifier  # type: ignore
     from .robustness.errors import RunError, UsageError  # type: ignore
     from .robustness.evaluation import Settings, Subject, as_float  # type: ignore
+    from .robustness.metrics.details import details  # type: ignore
     from .robustness.options import Options  # type: ignore
     from .robustness.scoring import Scoring  # type: ignore
     from .robustness.stopwatch import Stopwatch  # type: ignore
@@ -79,6 +81,7 @@ else:
     from robustness.classifier import Classifier
     from robustness.errors import RunError, UsageError
     from robustness.evaluation import Settings, Subject, as_float
+    from robustness.metrics.details import details
     from robustness.options import Options
     from robustness.scoring import Scoring
     from robustness.stopwatch import Stopwatch
@@ -376,9 +379,22 @@ def report(run: store.Store, options: Options, resamples: int = 10_000) -> str:
     names = [model["name"] for model in header["identity"]["models"]]
     found = metrics.compare(records, seed=seed, resamples=resamples, models=names)
     comparison = reports.Comparison(found.differences, found.ranking, found.consistency)
-    results = reports.Results(header, scores, comparison)
+    drawn_from = reports.read_details(run.folder, details(records, class_names()))
+    results = reports.Results(header, scores, comparison, drawn_from)
     reports.write(results, run.folder, options.formats)
     return reports.text(results)
+
+
+def class_names() -> dict[str, dict[int, str]]:
+    """Name the classes of every data set, by the labels of its records: WordNet ids in English, by the first word."""
+    imagenet = ImageNetInfo()
+    english = {wnid: imagenet.label_name_to_description(wnid).split(",")[0] for wnid in imagenet.label_names()}
+    return {
+        name: {
+            code: english.get(word, word) for code, word in zip(adapter.labels.codes, adapter.labels.names, strict=True)
+        }
+        for name, adapter in datasets.ADAPTERS.items()
+    }
 
 
 def say(line: str) -> None:

@@ -60,14 +60,14 @@ def reliability(plain: pd.DataFrame) -> pd.DataFrame:
     sure = plain[plain["confidence"].notna()]
     severe = sure["severity"].notna()
     keys = {
-        **{name: sure[name].astype("str") for name in EVALUATION},
-        "condition": sure["condition"].astype("str").where(~severe, OVERALL),
+        **{name: sure[name] for name in EVALUATION},
+        "condition": sure["condition"].cat.add_categories(OVERALL).mask(severe, OVERALL),
         "severity": sure["severity"],
         "bin": 1 + equal_width(sure["confidence"].to_numpy(dtype=np.float64)),
     }
     values = {"confidence": sure["confidence"].astype("float64"), "accuracy": sure["correct"].astype("float64")}
     images = {"image": sure["sample_id"].cat.codes}
-    groups = pd.DataFrame(keys | values | images).groupby(list(keys), dropna=False, sort=True)
+    groups = pd.DataFrame(keys | values | images).groupby(list(keys), dropna=False, observed=True)
     bins = groups[["confidence", "accuracy"]].mean().assign(n=groups.size(), images=groups["image"].nunique())
     scores = [wilson(round(rate * n), n) for rate, n in zip(bins["accuracy"], bins["images"], strict=True)]
     bins["low"], bins["high"] = ([getattr(score, bound) for score in scores] for bound in ("low", "high"))
