@@ -28,6 +28,7 @@ def test_bins_count_what_lies_in_them() -> None:
     assert table["accuracy"].tolist() == pytest.approx([0, 2 / 3])
     assert table["low"].tolist() == pytest.approx([wilson(0, 1).low, wilson(2, 3).low])
     assert set(table["condition"]) == {"clean"}
+    assert (table["suite"] == table["dataset"]).all()
 
 
 def test_corruptions_of_one_severity_share_bins_and_their_intervals_count_images() -> None:

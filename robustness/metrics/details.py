@@ -71,7 +71,7 @@ def reliability(plain: pd.DataFrame) -> pd.DataFrame:
     bins = groups[["confidence", "accuracy"]].mean().assign(n=groups.size(), images=groups["image"].nunique())
     scores = [wilson(round(rate * n), n) for rate, n in zip(bins["accuracy"], bins["images"], strict=True)]
     bins["low"], bins["high"] = ([getattr(score, bound) for score in scores] for bound in ("low", "high"))
-    return bins.reset_index()[RELIABILITY]
+    return bins.reset_index().astype(dict.fromkeys((*EVALUATION, "condition"), "str"))[RELIABILITY]
 
 
 def shape_bias(plain: pd.DataFrame, names: Names) -> pd.DataFrame:
