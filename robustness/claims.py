@@ -20,7 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from .errors import RunError
 from .header import now
+from .store import refused
 
 LEASE = 60.0  # seconds without a sign of life after which a claim's process counts as dead
 BEATS = 6  # signs of life in that time
@@ -101,7 +103,10 @@ class Claims:
         self._bury()
 
     def take(self, name: str) -> bool:
-        """Claim `name`, or take it over from a dead process; False when a living one has it. Raises OSError."""
+        """Claim `name`, or take it over from a dead process; False when a living one has it.
+
+        Raises RunError when the folder cannot be written.
+        """
         path = self._path(name)
         for last in (False, True):
             try:
@@ -123,7 +128,7 @@ class Claims:
             self._path(name).unlink(missing_ok=True)
 
     def holder(self, name: str) -> Holder | None:
-        """Say which other living process has the claim. Raises OSError when the folder cannot be written."""
+        """Say which other living process has the claim. Raises RunError when the folder cannot be written."""
         path = self._path(name)
         try:
             touched = path.stat().st_mtime
@@ -153,18 +158,19 @@ class Claims:
                 seen = _read(self._path(name))
                 if not self.holder(name):
                     _removed(self._path(name), seen)
-        except OSError as error:  # on a full disk nobody can tell who is dead, and it may stay so
+        except (RunError, OSError) as error:  # on a full disk nobody can tell who is dead, and it may stay so
             log.info("the claims of dead processes stay in %s: %s", self.folder, error)
 
     def _make(self, path: Path) -> None:
-        """Write a claim. Raises FileExistsError when there is one, and OSError."""
-        with path.open("x") as file:
-            try:
-                json.dump(asdict(self._me), file)
-                file.flush()
-            except OSError:  # on a full disk; an empty claim would look like a process that is just starting
-                path.unlink(missing_ok=True)
-                raise
+        """Write a claim. Raises FileExistsError when there is one, and RunError when the folder cannot be written."""
+        try:
+            with path.open("xb", buffering=0) as file:
+                file.write(json.dumps(asdict(self._me)).encode())
+        except FileExistsError:
+            raise
+        except OSError as error:  # on a full disk; an empty claim would look like a process that is just starting
+            path.unlink(missing_ok=True)
+            raise refused(path, error) from error
 
     def _live(self) -> None:
         while not self._over.wait(self.lease / BEATS):
@@ -222,7 +228,9 @@ def _runs(pid: int) -> bool:
 
 def _file_time(folder: Path) -> float:
     """Return the time by the clock that stamps the folder's files, which may be a server's."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(b".")
-        file.flush()
-        return os.fstat(file.fileno()).st_mtime
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(b".")
+            return os.fstat(file.fileno()).st_mtime
+    except OSError as error:
+        raise refused(folder, error) from error

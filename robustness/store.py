@@ -116,7 +116,7 @@ class Store:
         try:
             self._write_header()
         except OSError as error:
-            raise _refused(self.folder / HEADER, error) from error
+            raise refused(self.folder / HEADER, error) from error
 
     def _begin(self) -> bool:
         """Write the header of a new run; False when another process was faster."""
@@ -158,7 +158,7 @@ class Store:
             path.parent.mkdir(exist_ok=True)
             write_whole(path, sink.getvalue())
         except OSError as error:
-            raise _refused(path, error) from error
+            raise refused(path, error) from error
         self._present.add((kind, part))
 
     def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
@@ -166,7 +166,8 @@ class Store:
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _refused(path: Path, error: OSError) -> RunError:
+def refused(path: Path, error: OSError) -> RunError:
+    """Say that a file of a run could not be written."""
     return RunError(f"cannot write {path}: {error.strerror or error}; what was finished is kept")
 
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from robustness.claims import Claims, Holder, Unshared
+from robustness.errors import RunError
 
 HOUR = 3600.0
 ELSEWHERE = Holder("another-host", 7, "2026-01-01T00:00:00+00:00")
@@ -237,18 +239,31 @@ def test_a_folder_that_vanishes(tmp_path: Path) -> None:
         time.sleep(0.05)  # a sign of life that nothing takes
         claims.release("part")
         assert claims.holder("part") is None and claims.others() == []
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(RunError, match=r"cannot write .*part\.claim: No such file"):
             claims.take("part")
 
 
-def test_a_full_disk_leaves_no_claim_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("robustness.claims.json.dump", full)
-    with pytest.raises(OSError, match="No space left"):
-        Claims(tmp_path).take("part")
+def test_a_full_disk_leaves_no_claim_that_says_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(RunError, match=r"cannot write .*part\.claim: File too large; what was finished is kept"):
+            Claims(tmp_path).take("part")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
+
+
+def test_on_a_full_disk_nobody_can_tell_who_is_dead(tmp_path: Path) -> None:
+    lay(tmp_path, ELSEWHERE, age=61)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with Claims(tmp_path) as claims, pytest.raises(RunError, match="File too large"):
+            claims.take("part")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_who_is_alone_has_everything() -> None:

@@ -41,20 +41,25 @@ def test_a_disk_that_refuses(command: Command, undisturbed: pd.DataFrame, fault:
     assert not list(command.out.glob("**/*.tmp"))
 
 
-def test_a_disk_that_is_really_full(words: tuple[object, ...], undisturbed: pd.DataFrame, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_disk_that_is_really_full(
+    words: tuple[object, ...], undisturbed: pd.DataFrame, tmp_path: Path, size: int
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small disk")
     try:
         command = Command(words, disk / "out")
-        code, said = command.call("--name", "run")
-        assert code == 1 and "No space left on device; what was finished is kept" in last_line(said), said
+        for running in [command.start("--name", "run", rank=rank, size=size) for rank in range(size)]:
+            code, said = running.ended(), running.said()
+            assert code == 1 and last_line(said).startswith(f"error: cannot write {disk}"), said
+            assert "No space left on device; what was finished is kept" in last_line(said), said
         assert 0 < len(command.parts()) < 20
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-        code, said = command.call("--name", "run")
-        assert code == 0, said
+        for running in [command.start("--name", "run", rank=rank, size=size) for rank in range(size)]:
+            assert running.ended() == 0, running.said()
         assert_same(records(command.run), undisturbed)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
