@@ -28,7 +28,7 @@ else:  # installed below one root name
     from ..robustness.metrics.folding import typed  # type: ignore
     from ..robustness.metrics.headlines import OPTIONAL, Headline, headlines  # type: ignore
 
-from . import FORMATS, check_formats, details, stored, text, write
+from . import FORMATS, check_formats, read_details, stored, text, write
 from .compare import Labels, data_labels, incomparable, joined, model_names, named, renamed
 from .errors import ReportError
 from .results import Comparison, Results
@@ -112,8 +112,8 @@ def compare(folders: Mapping[str, Path], command: str) -> Results:
     runs, records = {}, []
     for run, folder in folders.items():
         own = stored.read_records(folder)
-        results = renamed(_scored(folder, headers[run], own), names[run])
-        runs[run] = results
+        scored = replace(_scored(folder, headers[run], own), details=read_details(folder))
+        runs[run] = renamed(scored, names[run])
         records.append(own.assign(model=own["model"].map(names[run])))
     seed = next(iter(headers.values()))["identity"]["seed"]
     return joined(runs, _compared(pd.concat(records, ignore_index=True), runs, seed), command)
@@ -153,7 +153,7 @@ def results_of(folder: Path) -> Results:
     results = _scored(folder, header, records)
     found = compare_models(records, seed=header["identity"]["seed"], models=results.models)
     comparison = Comparison(found.differences, found.ranking, found.consistency)
-    return replace(results, comparison=comparison, details=details.read(folder))
+    return replace(results, comparison=comparison, details=read_details(folder))
 
 
 def _scored(folder: Path, header: Mapping[str, Any], records: pd.DataFrame) -> Results:

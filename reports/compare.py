@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .comparisons import UNKNOWN
+from .details import EXAMPLES, Details
 from .differing import DATA, Runs, differences, flat
 from .errors import ReportError
 from .limits import warnings
@@ -49,7 +50,13 @@ def renamed(results: Results, names: Mapping[str, str]) -> Results:
     models = [{**model, "name": names[model["name"]]} for model in identity["models"]]
     findings = [{**finding, "model": names[finding["model"]]} for finding in results.header.get("findings") or ()]
     header = {**results.header, "identity": {**identity, "models": models}, "findings": findings}
-    return replace(results, header=header, scores=results.scores.assign(model=results.scores["model"].map(names)))
+    scores = results.scores.assign(model=results.scores["model"].map(names))
+    tables = {
+        name: table.assign(model=[names.get(model, model) for model in table["model"]])
+        for name, table in results.details.tables.items()
+        if name != EXAMPLES  # a run's own pictures
+    }
+    return replace(results, header=header, scores=scores, details=Details(tables))
 
 
 def data_labels(runs: Runs) -> dict[tuple[str, str], str]:
@@ -96,7 +103,12 @@ def joined(runs: Runs, comparison: Comparison, command: str) -> Results:
     labels = data_labels(runs)
     scores = pd.concat([results.scores for results in runs.values()], ignore_index=True)
     datasets = [labels[key] for key in zip(scores["model"], scores["dataset"], strict=True)]
-    return Results(_header(runs, labels, command), scores.assign(dataset=datasets), comparison, runs=runs)
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for results in runs.values():
+        for name, table in results.details.tables.items():
+            tables.setdefault(name, []).append(table)
+    details = Details({name: pd.concat(own).drop_duplicates(ignore_index=True) for name, own in tables.items()})
+    return Results(_header(runs, labels, command), scores.assign(dataset=datasets), comparison, details, runs)
 
 
 def _header(runs: Runs, labels: Labels, command: str) -> dict[str, Any]:
