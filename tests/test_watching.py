@@ -1,8 +1,16 @@
 """Refreshing the report of a run that goes on: when it is due, what it may cost, and that it never ends a run."""
 
-import pytest
+import json
+from pathlib import Path
+from typing import Any
 
+import pytest
+import small_runs
+
+import evaluate_robustness
+from robustness import store, watching
 from robustness.errors import RunError
+from robustness.options import Options
 from robustness.watching import INTERVAL, SHARE, Watched
 
 
@@ -76,3 +84,35 @@ def test_a_refresh_that_fails_is_logged_and_the_run_goes_on(error: Exception, ca
     advance(3)
     assert told == [3]
     assert str(error) in caplog.text
+
+
+def test_a_run_that_goes_on_has_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    real = evaluate_robustness.refresh
+
+    def refresh(run: store.Store, options: Options) -> None:
+        real(run, options)
+        seen.append((run.folder / "report.md").read_text())
+
+    monkeypatch.setattr(watching, "INTERVAL", 0.0)
+    monkeypatch.setattr(watching, "SHARE", 1e9)
+    monkeypatch.setattr(evaluate_robustness, "refresh", refresh)
+    words = ["--model", "efficientnet_lite0", "--sample", "--limit", "2", "--attack", "fgsm", "--eps", "1/255"]
+    assert evaluate_robustness.main([*words, "--out", str(tmp_path), "--name", "run"]) == 0
+    assert len(seen) == 2
+    assert all("of 4 records are done" in report for report in seen)
+    assert "The run is not complete" not in (tmp_path / "run" / "report.md").read_text()
+    seen.clear()
+    words += ["--formats", "csv", "--out", str(tmp_path), "--name", "without"]
+    assert evaluate_robustness.main(words) == 0
+    assert not seen and not (tmp_path / "without" / "report.md").exists()
+
+
+def test_folding_an_unfinished_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small_runs.run(tmp_path / "run", {"a": 30})
+    (folder / "records" / "part.000001.parquet").unlink()
+    header: dict[str, Any] = json.loads((folder / "run.json").read_text()) | {"end": None}
+    (folder / "run.json").write_text(json.dumps(header))
+    assert evaluate_robustness.main(["--fold", str(folder), "--formats", "markdown"]) == 0
+    assert "so far" in capsys.readouterr().out
+    assert "240 of 480 records are done" in (folder / "report.md").read_text()
