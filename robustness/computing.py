@@ -13,7 +13,13 @@ from .options import Options
 from .shards import World
 
 BATCH_SIZE = {"cpu": 32, "cuda": 256}  # to start with; a batch that does not fit is halved until it does
-CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")  # torch has no class of error for it
+# What torch has no class of error for: of the CPU, and of CUDA's libraries.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 MAX_WORKERS = 8
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 
@@ -70,7 +76,7 @@ def _allow_tf32(allowed: bool) -> None:
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Say whether an error of torch's is one of memory, on a GPU or not, that a smaller batch may spare."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in CPU_OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _device(name: str, local_rank: int) -> torch.device:

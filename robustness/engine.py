@@ -229,11 +229,11 @@ def _uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
         batch = next(iterator, None)
         if batch is None:
             return None
-        moved = {
-            name: tuple(view.pin_memory().to(device, non_blocking=True) for view in getattr(batch, name))
-            for name in ("views", "masks", "backgrounds")
-        }
-        return cast(Batch, replace(cast(Any, batch), **moved))
+        try:
+            moved = tuple(view.pin_memory().to(device, non_blocking=True) for view in batch.views)
+        except torch.OutOfMemoryError:
+            return batch  # piece by piece, then
+        return cast(Batch, replace(cast(Any, batch), views=moved))
 
     with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
         coming = pool.submit(upload)

@@ -158,13 +158,14 @@ class Evaluator:
     def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
         """Judge each foreground on the first background that flips its classification."""
         samples, view, scoring = self.samples, subject.views[group.view], group.scoring
+        device = self.settings.device
         logits, tried = worst_background(
             lambda images: refuse_not_finite(self._in_batches(subject.classifier, as_float(images)).cpu()),
             lambda logits: scoring.class_logits(logits).argmax(1),
-            samples.views[view],
-            samples.masks[view],
+            samples.views[view].to(device),
+            samples.masks[view].to(device),
             scoring.positions(samples.labels),
-            samples.backgrounds[view],
+            samples.backgrounds[view].to(device),
             self.settings.batch_size,
         )
         return replace(scoring.judge(logits, samples.labels), queries=tried)

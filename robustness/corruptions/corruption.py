@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from ..errors import UsageError
 from ..registry import Registry
+from .threads import each
 
 T = TypeVar("T")
 Shape = tuple[int, int]  # height, width of an image in pixels
@@ -83,7 +84,8 @@ def corrupt(images: Tensor, name: str, severity: int, generators: Sequence[Gener
     corrupted = torch.empty_like(images)
     # On a CPU a draw is applied while it is in the cache; a GPU is sent all draws at once.
     for group in _groups(images, 1 if images.device.type == "cpu" else len(images)):
-        draws = [corruption.draw(severity, shape, generator) for generator in generators[group]]
+        draw = functools.partial(corruption.draw, severity, shape)
+        draws = each(draw, generators[group]) if len(generators[group]) > 1 else [draw(generators[group.start])]
         stacked = {key: _stack([draw[key] for draw in draws]).to(images.device) for key in draws[0]}
         corrupted[group] = corruption.apply(images[group], severity, stacked)
     return corrupted

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .threads import each
+
 
 def apply_jpeg(images: Tensor, quality: int) -> Tensor:
     """Compress each image and decode it again.
@@ -18,11 +20,14 @@ def apply_jpeg(images: Tensor, quality: int) -> Tensor:
     """
     planes = images.cpu().contiguous().numpy()
     decoded = np.empty_like(planes)
-    for channels, target in zip(planes, decoded, strict=True):
+
+    def round_trip(row: int) -> None:
         file = io.BytesIO()
-        picture_of(channels).save(file, "JPEG", quality=quality)
+        picture_of(planes[row]).save(file, "JPEG", quality=quality)
         # The same decoder library as Pillow's, with less around it. Its encoder takes another cosine transform.
-        target[:] = np.moveaxis(simplejpeg.decode_jpeg(file.getbuffer()), -1, 0)
+        decoded[row] = np.moveaxis(simplejpeg.decode_jpeg(file.getbuffer()), -1, 0)
+
+    each(round_trip, range(len(planes)))
     return torch.from_numpy(decoded).to(images.device)
 
 
