@@ -16,7 +16,7 @@ from .results import Measurement, Results
 from .table import METRIC_NAMES, OVERALL, Table, summary_columns, without_severity
 
 _HUB_METRICS = {"top1": "accuracy"}  # what the Hub has a name for
-_PAPER = re.compile(r"arXiv:([\w./-]+\w)")
+_PAPER = re.compile(r"(?:arXiv:|https://)([\w./-]+\w)")
 
 
 def render(results: Results) -> dict[str, str]:
@@ -73,7 +73,7 @@ def _result(results: Results, row: Measurement) -> EvalResult:
         metric_value=row.value,
         metric_args={name: value for name, value in stated.items() if value not in (None, "")},
         source_name=f"{source}; measured with pit-robustness {header['version']}" if paper else None,
-        source_url=f"https://arxiv.org/abs/{paper[1]}" if paper else None,
+        source_url=paper[0].replace("arXiv:", "https://arxiv.org/abs/") if paper else None,
     )
 
 

@@ -217,7 +217,7 @@ SUITES.add(
         (CLEAN,),
         "objectnet",
         "things in unusual places, poses and views: the 113 types that ImageNet has too",
-        "Barbu et al. 2019, objectnet.dev",
+        "Barbu et al. 2019, https://objectnet.dev",
         photographs=True,
     ),
 )
