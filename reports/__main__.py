@@ -159,6 +159,8 @@ def results_of(folder: Path) -> Results:
 def _scored(folder: Path, header: Mapping[str, Any], records: pd.DataFrame) -> Results:
     """Fold a run's records. Raises ReportError for what is missing from its header, and for impossible records."""
     now = stored.as_of(header, records)
+    if strangers := {*records["model"].unique()} - {model["name"] for model in header["identity"]["models"]}:
+        raise ReportError(f"{folder} has records of models that its header does not know: {', '.join(strangers)}")
     try:
         scores = fold(records, seed=header["identity"].get("seed", 0), notes=now["suite_notes"])
         return Results(now, scores)

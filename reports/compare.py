@@ -48,7 +48,9 @@ def renamed(results: Results, names: Mapping[str, str]) -> Results:
     """Give the models of a run other names."""
     identity = results.header["identity"]
     models = [{**model, "name": names[model["name"]]} for model in identity["models"]]
-    findings = [{**finding, "model": names[finding["model"]]} for finding in results.header.get("findings") or ()]
+    findings = [
+        {**finding, "model": names.get(finding["model"], "")} for finding in results.header.get("findings") or ()
+    ]
     header = {**results.header, "identity": {**identity, "models": models}, "findings": findings}
     scores = results.scores.assign(model=results.scores["model"].map(names))
     tables = {
@@ -68,7 +70,7 @@ def data_labels(runs: Runs) -> dict[tuple[str, str], str]:
     for run, results in runs.items():
         for name in map(str, results.scores["dataset"].unique()):
             data = results.data_of(name)
-            hashes.setdefault(name, {})[run] = data["sha256"][:8] if data else f"of {run}"
+            hashes.setdefault(name, {})[run] = data["sha256"][:12] if data else f"of {run}"
     return {
         (model, name): name if len(set(own.values())) == 1 else f"{name} {own[run]}"
         for name, own in hashes.items()

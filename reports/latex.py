@@ -12,11 +12,14 @@ from .limits import warnings
 from .results import Results
 from .table import Table
 
-_SECTIONS = ("Summary", "Comparison", "Published figures", "Accuracy", "Corruptions", "Attacks")
+_SECTIONS = (
+    *("What differs between the runs", "Summary", "Comparison", "Published figures"),
+    *("Accuracy", "Corruptions", "Attacks"),
+)
 _ROWS = 30  # of a table on a page
 _LETTERS = 78  # of \footnotesize in a line of LaTeX's article
 _GAP = 3  # letters between two columns
-_NARROWEST, _WIDEST = 5, 13  # letters that a column is counted for, unless a word, or an interval, is longer
+_NARROWEST, _WIDEST, _LONGEST = 5, 13, 30  # letters that a column is counted for; the last, of a word or an interval
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -42,6 +45,7 @@ _COMMANDS = {
 } | {letter: f"\\{letter}" for letter in "{}#$%&_"}
 _ACCENTED = frozenset("ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöøùúûüýÿßÆæ")  # all engines and fonts have them
 _BREAK = re.compile(r"(?<=\w)(?:[_,(=/:]|\.(?!\d))(?=\w)")  # behind these a name may go on in the next line
+_MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _INTERVAL = re.compile(r"(\[[^] ]*), ([^] ]*\])")
 
 
@@ -63,7 +67,7 @@ def escape(text: str) -> str:
 
     What not every engine can print is written as its code point, `[U+4E2D]`.
     """
-    line = " ".join(text.split())
+    line = _MINUS.sub("−", " ".join(text.split()))
     breaks = {match.start() for match in _BREAK.finditer(line)}
     written = "".join(_letter(letter) + r"\allowbreak{}" * (place in breaks) for place, letter in enumerate(line))
     written = _INTERVAL.sub(r"\1,~\2", written)
@@ -141,7 +145,8 @@ def _sizes(table: Table) -> list[int]:
         words = (
             word for text in (name, *cells) for word in _BREAK.sub(r"\g<0> ", _INTERVAL.sub(r"\1,-\2", text)).split()
         )
-        sizes.append(max(_NARROWEST, *map(len, words), min(_WIDEST, max(map(len, cells)))))
+        longest = min(_LONGEST, max(map(len, words)))
+        sizes.append(max(_NARROWEST, longest, min(_WIDEST, max(map(len, cells)))))
     return sizes
 
 

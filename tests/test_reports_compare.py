@@ -187,11 +187,11 @@ def test_figures_of_other_images_are_not_compared(
     apart = differences[(differences["other"] == "c")]
     assert len(apart) and set(apart["verdict"]) == {"not comparable"}
     assert apart[["difference", "low", "high", "p", "p_holm"]].isna().all(axis=None)
-    assert apart["note"].str.startswith("the images are not the same: imagenet 5ea15ea1, imagenet 0ther").all()
+    assert apart["note"].str.startswith("the images are not the same: imagenet 5ea15ea15ea1, imagenet 0ther").all()
     assert set(differences[differences["other"] == "b"]["verdict"]) == {"tied", "not comparable"}  # mCE lacks records
     assert differences.query("other == 'b' and metric == 'top1'")["verdict"].tolist() == ["tied"]
     assert "c" not in set(tables["ranking"]["model"])
-    assert set(tables["scores"]["dataset"]) == {"imagenet 5ea15ea1", "imagenet 0ther0th"}
+    assert set(tables["scores"]["dataset"]) == {"imagenet 5ea15ea15ea1", "imagenet 0ther0ther0t"}
     alarm = "The runs have different images of imagenet"
     assert report(tmp_path / "out").index(alarm) < report(tmp_path / "out").index("## ")
     assert capsys.readouterr().out.startswith(f"Warning: {alarm}")
@@ -246,7 +246,11 @@ def no_object(run: Path) -> None:
     (run / "run.json").write_text("[1, 2]")
 
 
-def stranger(run: Path) -> None:
+def other_model(run: Path) -> None:
+    changed(run, lambda header: header["identity"]["models"][0].update(name="somebody"))
+
+
+def twice(run: Path) -> None:
     shutil.copy(next((run / "records").iterdir()), run / "records" / "again.parquet")
 
 
@@ -260,7 +264,8 @@ def stranger(run: Path) -> None:
         (damage_part, "is damaged"),
         (truncate_part, "is damaged"),
         (empty, "no records|neither records nor scores.csv"),
-        (stranger, "recorded twice"),
+        (twice, "recorded twice"),
+        (other_model, "records of models that its header does not know: b"),
         (shutil.rmtree, "is not a run: there is no run.json"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

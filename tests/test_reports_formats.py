@@ -123,6 +123,7 @@ def test_all_that_escape_lets_through_compiles(tmp_path: Path) -> None:
         ("74.0 % [70.0, 77.6]", r"74.0 \% [70.0,~77.6]"),
         ("[1] first in a row", "{}[1] first in a row"),
         ("two\nlines  --x", "two lines {-}{-}x"),
+        ("-1.5 [-3.0, 0.0] 4-5", r"\ensuremath{-}1.5 [\ensuremath{-}3.0,~0.0] 4{-}5"),
     ],
 )
 def test_latex_escapes(plain: str, written: str) -> None:
