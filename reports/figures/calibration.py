@@ -11,13 +11,14 @@ from .colours import FAINT
 from .drawing import Figure, colour, data, draw, panels
 
 _SEVERITIES = (1, 3, 5)  # enough to show the trend
+_FEWEST = 10  # of a bin, below which chance alone is seen
 _PANELS = 3  # side by side
 
 
 def reliability(results: Results) -> Iterator[Figure]:
     """Draw accuracy over confidence: on clean images and under each suite of corruptions, then on natural shifts."""
     table, models = results.details.table("reliability"), shown(results)
-    table = table[table["model"].isin(models)]
+    table = table[table["model"].isin(models) & (table["n"] >= _FEWEST)]
     clean = table[(table["suite"] == "imagenet") & (table["condition"] == "clean")]
     severe = table["severity"].notna()
     for suite, own in table[severe & table["severity"].isin(_SEVERITIES)].groupby("suite", sort=False):
@@ -51,7 +52,7 @@ def _figure(where: str, tables: Sequence[pd.DataFrame], models: Sequence[str]) -
     drawn = panels([ideal, bars, line, marks], (side, side), "model:N", present, _PANELS)
     caption = (
         "Reliability: how often a model is right, by how sure it is, in 15 bins of equal width, with 95 % intervals; "
-        f"below the dashed line it is too sure. Clean images and {where}."
+        f"below the dashed line it is too sure. Clean images and {where}; bins of less than {_FEWEST} are left out."
     )
     return draw(f"reliability-{where.replace(' ', '-')}", caption, _said(table, present), drawn)
 
