@@ -48,9 +48,8 @@ def renamed(results: Results, names: Mapping[str, str]) -> Results:
     """Give the models of a run other names."""
     identity = results.header["identity"]
     models = [{**model, "name": names[model["name"]]} for model in identity["models"]]
-    findings = [
-        {**finding, "model": names.get(finding["model"], "")} for finding in results.header.get("findings") or ()
-    ]
+    found = results.header.get("findings") or ()
+    findings = [{**finding, "model": names.get(finding["model"], finding["model"])} for finding in found]
     header = {**results.header, "identity": {**identity, "models": models}, "findings": findings}
     scores = results.scores.assign(model=results.scores["model"].map(names))
     tables = {

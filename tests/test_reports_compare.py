@@ -329,6 +329,14 @@ def test_records_of_an_older_version_lack_columns(three: list[Path], tmp_path: P
     assert "better" in set(compared(three[0], three[2], out=tmp_path / "out")["comparisons"]["verdict"])
 
 
+def test_what_the_audit_found_is_told_by_the_names_in_the_comparison(tmp_path: Path) -> None:
+    runs = [small_runs.run(tmp_path / name, {"net": 30}) for name in ("one", "two")]
+    finding = {"name": "saturated", "model": "net", "text": "logits are large", "severity": "warning"}
+    changed(runs[0], lambda header: header.update(findings=[finding]))
+    compared(*runs, out=tmp_path / "out")
+    assert "Warning, net (one): logits are large." in report(tmp_path / "out")
+
+
 def test_figures_are_drawn_from_the_details_of_all_runs(three: list[Path], tmp_path: Path) -> None:
     for run, name in zip(three, LEVELS, strict=True):
         (run / "details").mkdir()
