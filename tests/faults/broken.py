@@ -27,7 +27,7 @@ class SlowDisk:
 
 @dataclass(frozen=True, slots=True)
 class FailingSync:
-    """From the `after`th time on, the disk fails when it is to confirm: EIO, ENOSPC, EDQUOT."""
+    """From the `after`th time on, the disk fails when it is to confirm: EIO, ENOSPC."""
 
     code: int
     after: int

@@ -14,10 +14,8 @@ from .command import Change, Command, assert_same, records
 FAULTS = {
     "no room for the header": FailingSync(errno.ENOSPC, 1),
     "no room for a part": FailingSync(errno.ENOSPC, 9),
-    "the quota is used up": FailingSync(errno.EDQUOT, 12),
     "a failing disk": FailingSync(errno.EIO, 14),
     "a failing disk at the very end": FailingSync(errno.EIO, 43),
-    "no renaming of the header": FailingRename(errno.EACCES, 1),
     "no renaming of a part": FailingRename(errno.EROFS, 6),
     "no files of that length": SmallFiles(2000, 10),
 }
