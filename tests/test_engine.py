@@ -254,7 +254,7 @@ def test_memory_for_not_even_one_image_is_an_error(tmp_path: Path, monkeypatch: 
     prepared = batches()
     monkeypatch.setattr("test_engine.batches", lambda: prepared)
     monkeypatch.setattr(Linear, "__call__", full)
-    with pytest.raises(RunError, match="imagenet, clean.*out of memory with a single image"):
+    with pytest.raises(RunError, match=r"imagenet, clean.*out of memory with a single image"):
         record(tmp_path)
 
 
