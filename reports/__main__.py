@@ -127,8 +127,8 @@ def _compared(records: pd.DataFrame, runs: Mapping[str, Results], seed: int) -> 
     subjects = [
         ((f.suite, f.dataset, f.condition, f.metric), [model for model in models if model in f.images]) for f in figures
     ]
-    apart = incomparable(subjects, labels)
-    differences = pd.concat([found.differences, apart], ignore_index=True) if len(apart) else found.differences
+    apart = incomparable(subjects, labels).astype(found.differences.dtypes.to_dict())
+    differences = pd.concat([found.differences, apart], ignore_index=True)
     return Comparison(differences, found.ranking, found.consistency)
 
 
