@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from .document import Section, document
 from .limits import warnings
 from .results import Results
-from .table import Table
+from .table import BEST, Table
 
 _SECTIONS = (
     *("What differs between the runs", "Summary", "Comparison", "Published figures"),
@@ -103,7 +103,7 @@ def _section(section: Section, protocol: str) -> Iterator[str]:
     for number, table in enumerate(section.tables, start=1):
         parts = [part for columns in _blocks(table) for part in _parts(table, columns)]
         for place, part in enumerate(parts, start=1):
-            bold = " Bold: significantly better than every other model." if part.best else ""
+            bold = f" {BEST}" if part.best else ""
             which = f" Part {place} of {len(parts)}." if len(parts) > 1 else ""
             rest = f"{which} {protocol}" if place == 1 else f"{which} Protocol: see part 1."
             label = "-".join(map(str, (section.title.lower().replace(" ", "-"), number, place)))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .document import Section, document
 from .results import Results
-from .table import Table
+from .table import BEST, Table
 
 # Underscores inside words are no emphasis, and brackets alone no link: names and intervals stay readable.
 _SPECIAL = re.compile(r"[\\`*|~#$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
@@ -34,7 +34,7 @@ def _section(section: Section) -> Iterator[str]:
     if section.items:
         yield "\n".join(f"- {escape(item)}" for item in section.items)
     for table in section.tables:
-        yield escape(table.caption)
+        yield escape(f"{table.caption} {BEST}" if table.best else table.caption)
         yield grid(table)
     if section.code:
         yield fence(section.code)

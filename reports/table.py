@@ -51,6 +51,7 @@ CORE = {
     ("imagenet-c", "all", "relative_mce"): "relative mCE",
     ("imagenet-c", "all", "mean_error"): "mean corruption error",
 }
+BEST = "Bold: significantly better than every other model."  # for formats that print the best figures so
 OVERALL = "all"  # the condition of figures over all corruptions
 AGGREGATES = {"mean_error": "mean_error", "ce": "mce", "relative_ce": "relative_mce"}  # of one corruption → of all
 _DETAILS = (
