@@ -146,6 +146,18 @@ def test_one_model_in_two_runs_gets_their_names(tmp_path: Path) -> None:
     assert set(tables["scores"]["model"]) == {"net (fp32)", "net (bf16)", "only-fp32", "only-bf16"}
 
 
+def test_runs_without_a_figure_in_common_stand_side_by_side(three: list[Path], tmp_path: Path) -> None:
+    rows = small_runs.records(["d"], small_runs.threshold({"d": 18}))
+    attacked = rows[rows["suite"] == "adversarial"]
+    run = small_runs.write(tmp_path / "attacked", attacked, small_runs.header("attacked", ["d"], attacked))
+    clean = small_runs.records(["e"], small_runs.threshold({"e": 18}))
+    clean = clean[clean["suite"] == "imagenet"]
+    other = small_runs.write(tmp_path / "clean", clean, small_runs.header("clean", ["e"], clean))
+    tables = compared(run, other, out=tmp_path / "out")
+    assert "comparisons" not in tables
+    assert set(tables["scores"]["model"]) == {"d", "e"}
+
+
 # What differs
 
 
