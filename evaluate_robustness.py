@@ -350,7 +350,7 @@ def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[a
     attacked = attack_audit.attacked(job.groups)
     if not attacked:
         return []
-    group, findings = attacked[0], audit.audit_records(run.records().to_pandas())
+    group, findings = attacked[0], audit.audit_records(run.frame())
     views, subjects = views_and_subjects(job, [group], interrupts.Stop())
     (batch, *_) = datasets.load(job.data[group.dataset].open(group.part).limited(attack_audit.PROBED), views)
     for subject, model in zip(subjects, job.models, strict=True):
@@ -370,7 +370,7 @@ def refresh(run: store.Store, options: Options) -> None:
 
 def report(run: store.Store, options: Options, resamples: int = 10_000) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
-    records, seed = run.records().to_pandas(), run.header["identity"]["seed"]
+    records, seed = run.frame(), run.header["identity"]["seed"]
     header = reports.so_far(run.header, records["suite"].value_counts().to_dict())
     scores = metrics.fold(records, seed=seed, resamples=resamples, notes=header["suite_notes"])
     failures = run.failures()

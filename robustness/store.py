@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -78,6 +79,13 @@ class Store:
     def records(self) -> pa.Table:
         """Read all records."""
         return self._read(RECORDS, SCHEMA)
+
+    def frame(self) -> pd.DataFrame:
+        """Read all records for pandas, names as categories: a third of the memory that strings take."""
+        frame: pd.DataFrame = self.records().to_pandas(
+            strings_to_categorical=True, split_blocks=True, self_destruct=True
+        )
+        return frame
 
     def failures(self) -> pa.Table:
         """Read all failures."""
