@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .cells import NOT_MEASURED, number
+from .cells import number
 from .results import Results
 from .selection import shown
 from .table import Table
@@ -34,7 +34,7 @@ def _ends(changes: pd.DataFrame) -> pd.DataFrame:
 def _cells(row: object) -> tuple[str, ...]:
     label, name, clean, shifted, change, low, high, n = (getattr(row, field) for field in _FIELDS)
     bounds = "" if pd.isna(low) or pd.isna(high) else f" [{100 * low:+.1f}, {100 * high:+.1f}]"
-    said = NOT_MEASURED if pd.isna(change) else f"{100 * change:+.1f}{bounds}"
+    said = f"{100 * change + 0:+.1f}{bounds}"  # + 0 makes -0 a plain one
     title = str(name) if str(name) == str(label) else f"{name} ({label})"
     return title, number(clean, "fraction"), number(shifted, "fraction"), said, str(n)
 
