@@ -1,6 +1,6 @@
 """What the figures say, in words: a paragraph for each model, and one that sets the models side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from .cells import figure
@@ -25,7 +25,7 @@ def verdict(results: Results) -> tuple[str, ...]:
     return (
         *selection_note(results),
         *(_paragraph(model, rows) for model, rows in own.items()),
-        *_comparison(together),
+        *_comparison(results, together),
     )
 
 
@@ -100,20 +100,40 @@ def _attacks(rows: Sequence[Measurement]) -> Iterator[str]:
     yield f"Under {least.condition}{strongest}, {figure(least)} of {least.n} images stay right{success}."
 
 
-def _comparison(rows: Sequence[Measurement]) -> Iterator[str]:
-    """Rank the models, and say where neighbours are too close to be ranked by their intervals."""
+def _comparison(results: Results, rows: Sequence[Measurement]) -> Iterator[str]:
+    """Rank the models, and say which neighbours the paired tests, or else their intervals, do not tell apart."""
+    paired = _verdicts(results)
     for subject, (title, more_is_better) in _RANKED.items():
         same = [row for row in rows if (row.suite, row.condition, row.metric) == subject and row.value is not None]
         for dataset in dict.fromkeys(row.dataset for row in same):
             group = [row for row in same if row.dataset == dataset]
             if len(group) > 1:
                 ranked = sorted(group, key=lambda row: row.value or 0.0, reverse=more_is_better)
-                yield f"By {title}: {', '.join(f'{row.model} {figure(row)}' for row in ranked)}.{_caution(ranked)}"
+                figures = ", ".join(f"{row.model} {figure(row)}" for row in ranked)
+                yield f"By {title}: {figures}.{_caution(ranked, paired)}"
 
 
-def _caution(ranked: Sequence[Measurement]) -> str:
-    close = [f"{one.model} from {two.model}" for one, two in pairwise(ranked) if not _apart(one, two)]
-    return f" The intervals do not separate {', nor '.join(close)}." if close else ""
+def _verdicts(results: Results) -> dict[tuple[str, ...], str]:
+    """Index the verdicts of the comparison by figure and the two models, in both orders."""
+    if results.comparison is None:
+        return {}
+    verdicts: dict[tuple[str, ...], str] = {}
+    rows = results.comparison.differences
+    for row in rows[rows["metric"].isin([metric for _, _, metric in _RANKED])].itertuples(index=False):
+        subject = (row.suite, row.dataset, row.condition, row.metric)
+        verdicts[(*subject, row.model, row.other)] = verdicts[(*subject, row.other, row.model)] = row.verdict
+    return verdicts
+
+
+def _caution(ranked: Sequence[Measurement], paired: Mapping[tuple[str, ...], str]) -> str:
+    close = [f"{one.model} from {two.model}" for one, two in pairwise(ranked) if not _told_apart(one, two, paired)]
+    why = "images" if paired else "intervals"
+    return f" The {why} do not separate {', nor '.join(close)}." if close else ""
+
+
+def _told_apart(one: Measurement, two: Measurement, paired: Mapping[tuple[str, ...], str]) -> bool:
+    verdict = paired.get((one.suite, one.dataset, one.condition, one.metric, one.model, two.model))
+    return _apart(one, two) if verdict is None else verdict in ("better", "worse")
 
 
 def _apart(one: Measurement, two: Measurement) -> bool:

@@ -29,6 +29,7 @@ with warnings.catch_warnings():  # of its own dependencies
 from reports import FORMATS, Results, text
 from reports.__main__ import main, results_of
 from reports.latex import escape
+from reports.verdict import verdict
 from robustness.metrics.alexnet import STANDARD
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -145,6 +146,16 @@ def test_only_what_is_significantly_best_is_bold(tmp_path: Path) -> None:
         assert bold in "".join(FORMATS[name](clear).values())
         assert bold not in "".join(FORMATS[name](close).values())
     assert r"\textbf{90.0 \%" in FORMATS["latex"](clear)["tables.tex"]
+
+
+def test_the_verdict_is_that_of_the_paired_test(tmp_path: Path) -> None:
+    apart, close = (
+        results_of(small_runs.run(tmp_path / name, {"a": 30, "b": level}, ())) for name, level in (("x", 22), ("y", 29))
+    )
+    one, other = (row for row in apart.measurements if row.metric == "top1")
+    assert one.low is not None and other.high is not None and one.low < other.high  # the intervals meet
+    assert not [paragraph for paragraph in verdict(apart) if "do not separate" in paragraph]
+    assert verdict(close)[-1].endswith("The images do not separate a from b.")
 
 
 def test_long_tables_go_on(tmp_path: Path) -> None:
