@@ -79,7 +79,8 @@ def _read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=dict.fromkeys(words, "str"), keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise ReportError(f"{path} cannot be read: {error}") from error
-    return table.fillna(dict.fromkeys([name for name in words if name in table], ""))
+    table = table.fillna(dict.fromkeys([name for name in words if name in table], ""))
+    return table.astype({"severity": "Int8"}) if "severity" in table else table
 
 
 def _picture(folder: Path, name: str) -> bytes:

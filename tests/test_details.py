@@ -45,7 +45,8 @@ def test_corruptions_of_one_severity_share_bins_and_their_intervals_count_images
 def test_nothing_is_said_of_attacks_challenges_and_unknown_confidence() -> None:
     attack = attacked([True], [True], "pgd(norm=linf,eps=4/255,steps=4)", confidence=0.5)
     search = rows([True], "background-challenge", "challenge", confidence=0.5)
-    assert not made(rows([True], confidence=None), attack, search)
+    assert not made(attack, search)
+    assert not made(rows([True], confidence=None))
 
 
 # Classes
