@@ -30,6 +30,7 @@ if __package__:  # installed below one root name
         checks,
         computing,
         engine,
+        examples,
         forecast,
         header,
         interrupts,
@@ -63,6 +64,7 @@ else:
         checks,
         computing,
         engine,
+        examples,
         forecast,
         header,
         interrupts,
@@ -310,6 +312,8 @@ def execute(job: Job, run: store.Store, claims: Claiming, stop: interrupts.Stop)
         say(stopwatch.report(time.perf_counter() - begun))
     if job.world.leads:
         run.finish(header.now(), [asdict(finding) for finding in audit_attacks(job, run, before)])
+        if "html" in job.options.formats:
+            show_examples(job, run)
 
 
 def tasks_of(job: Job, groups: Sequence[plan.Group]) -> list[engine.Task]:
@@ -340,6 +344,19 @@ def work(job: Job, task: engine.Task, means: engine.Run, stop: interrupts.Stop, 
         workers=job.workers,
     )
     return engine.evaluate(batches, task, subjects, means)
+
+
+def show_examples(job: Job, run: store.Store) -> None:
+    """Make pictures of a few images of the first data set that is corrupted or attacked."""
+    for dataset in dict.fromkeys(group.dataset for group in job.groups):
+        shown = examples.chosen([group for group in job.groups if group.dataset == dataset])
+        if not shown:
+            continue
+        views, subjects = views_and_subjects(job, [group for group, _ in shown], interrupts.Stop())
+        (batch, *_) = datasets.load(job.data[dataset].open("").limited(examples.IMAGES), views)
+        made = examples.pictures(batch, subjects, shown, job.settings)
+        examples.save(run.folder, made, class_names().get(dataset, {}))
+        return
 
 
 def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[audit.Finding]:

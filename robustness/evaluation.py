@@ -135,8 +135,7 @@ class Evaluator:
             with self.stopwatch("corrupt"):
                 for view in {subject.views[group.view] for subject in self.subjects}:
                     images = self.samples.views[view][piece].to(self.settings.device)
-                    images = corrupt(images, condition.name, condition.severity or 0, generators)
-                    shown[view] = apply_jpeg(images, group.jpeg_quality) if group.jpeg_quality else images
+                    shown[view] = corrupted_images(images, group, condition, generators)
             for subject, own in zip(self.subjects, logits, strict=True):
                 own.append(self._in_batches(subject.classifier, as_float(shown[subject.views[group.view]])))
         judged = zip(self.subjects, logits, strict=True)
@@ -224,6 +223,14 @@ class Evaluator:
 
     def _generators(self, condition: Condition, where: Sequence[int]) -> list[torch.Generator]:
         return [generator(self.settings.seed, condition.key, self.samples.sample_ids[i]) for i in where]
+
+
+def corrupted_images(
+    images: Tensor, group: Group, condition: Condition, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Corrupt images uint8 [B,3,H,W], and store them as JPEG where the group says so."""
+    corrupted = corrupt(images, condition.name, condition.severity or 0, generators)
+    return apply_jpeg(corrupted, group.jpeg_quality) if group.jpeg_quality else corrupted
 
 
 def as_float(images: Tensor) -> Tensor:
