@@ -12,6 +12,9 @@ _SCALES = {
     "linf distance of pixels in [0, 1]": (255.0, "/255", 2),
     "l2 distance of pixels in [0, 1]": (1.0, "", 2),
     "l1 distance of pixels in [0, 1]": (1.0, "", 1),
+    "linf radius of pixels in [0, 1]": (255.0, "/255", 2),
+    "l2 radius of pixels in [0, 1]": (1.0, "", 2),
+    "l1 radius of pixels in [0, 1]": (1.0, "", 1),
 }
 
 

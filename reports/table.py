@@ -20,6 +20,7 @@ METRIC_NAMES = {
     "robust_accuracy": "robust accuracy",
     "attack_success_rate": "attack success rate",
     "median_distance": "median smallest distance",
+    "median_eps": "median smallest radius",
     "top1_1000way": "top-1 among all 1000 classes",
     "top1_restricted": "top-1 among its classes alone",
     "accuracy_drop": "drop from imagenet's images of the same classes",
