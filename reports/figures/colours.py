@@ -5,6 +5,8 @@ dark scheme. The series are Okabe and Ito's (jfly.uni-koeln.de/color), those tha
 contrast of 3; shapes and dashes tell them apart as well.
 """
 
+import re
+
 from ..heat import SCALE, ink
 
 # name of the CSS variable → colour on light and on dark paper
@@ -37,10 +39,11 @@ SHADES = {
     )
 }
 VARIABLES = TOKENS | SHADES
+_NAMES = {light: name for name, (light, _) in VARIABLES.items()}
 
 
-def styled(svg: str) -> str:
-    """Replace the colours of a chart by the page's variables."""
-    for name, (light, _) in VARIABLES.items():
-        svg = svg.replace(f'"{light}"', f'"var(--{name})"')
-    return svg
+def styled(markup: str) -> str:
+    """Replace the colours among the attributes of a chart by the page's variables."""
+    return re.sub(
+        '"(#[0-9a-f]{6})"', lambda found: f'"var(--{_NAMES[found[1]]})"' if found[1] in _NAMES else found[0], markup
+    )

@@ -41,7 +41,7 @@ _CONFIG = {
         "labelFontSize": 11,
         "titleFontSize": 11,
         "labelLimit": _LABEL,
-        "symbolStrokeWidth": 2,
+        "symbolStrokeWidth": 0,
         "symbolSize": 70,
         "symbolOpacity": 1,
     },

@@ -27,7 +27,7 @@ def shape_bias(results: Results) -> Iterator[Figure]:
 
 def _figure(suite: str, table: pd.DataFrame, overall: Sequence[Measurement], models: Sequence[str]) -> Figure:
     names, series = [str(name) for name in dict.fromkeys(table["name"])], colour("model:N", models)
-    title, scale = "← texture      shape bias      shape →", alt.Scale(domain=[0, 1])
+    title, scale = "texture ← shape bias → shape", alt.Scale(domain=[0, 1])
     x = alt.X("shape_bias:Q", title=title, scale=scale, axis=alt.Axis(format="%"))
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(grid=True))
     rows = table[_FIELDS].astype(object).where(table[_FIELDS].notna(), None).to_dict("records")
