@@ -5,8 +5,10 @@ It asks the store what is missing, has it evaluated and appended. It knows no da
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
@@ -125,11 +127,12 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
     refuses; what was appended before stays.
     """
     done = 0
-    with Writer() as writer:
-        for batch in _waited_for(_uploaded(batches, run.settings.device), run.stopwatch):
+    with Writer() as writer, _corrupting(run.settings.device) as pool:
+        for batch in run.stopwatch.waiting("wait for pictures", _uploaded(batches, run.settings.device)):
+            run.stopwatch.add("decode (threads beside)", batch.seconds)
             failed = [(failure.sample_id, failure.reason) for failure in batch.failures]
             run.store.fail(task.name(batch.index), _failures(task, failed))
-            evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch)
+            evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch, pool)
             for group in task.groups:
                 parts = {part_name(group, name, batch.index): name for name, _ in group.blocks()}
                 chosen = None
@@ -145,16 +148,17 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
     return done
 
 
-def _waited_for(batches: Iterable[Batch], stopwatch: Stopwatch) -> Iterator[Batch]:
-    """Count the time that passes until the next batch is there."""
-    iterator = iter(batches)
-    while True:
-        with stopwatch("wait for pictures"):
-            batch = next(iterator, None)
-        if batch is None:
-            return
-        stopwatch.add("decode (threads beside)", batch.seconds)
-        yield batch
+@contextmanager
+def _corrupting(device: torch.device) -> Iterator[Executor | None]:
+    """Make the thread that corrupts beside classifying; none for who has been given one thread on a CPU."""
+    if device.type == "cpu" and torch.get_num_threads() == 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(1, thread_name_prefix="corrupt")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callable[[], None]:
@@ -172,9 +176,10 @@ def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callab
 def _block(evaluator: Evaluator, task: Task, group: Group, name: str, run: Run) -> pa.Table:
     """Evaluate one block on one batch: the records of every subject under each of its conditions."""
     samples, tables = evaluator.samples, [SCHEMA.empty_table()]
-    for condition in dict(group.blocks())[name] if samples.sample_ids else ():
+    conditions = dict(group.blocks())[name] if samples.sample_ids else ()
+    for condition, then in zip_longest(conditions, conditions[1:]):
         try:
-            verdicts = _verdicts(evaluator, group, condition, run)
+            verdicts = _verdicts(evaluator, group, condition, then, run)
         except RunError as error:
             raise RunError(f"{group.suite}, {condition.key}, {samples.sample_ids[0]} …: {error}") from error
         with run.stopwatch("make records"):
@@ -186,12 +191,14 @@ def _block(evaluator: Evaluator, task: Task, group: Group, name: str, run: Run) 
     return pa.concat_tables(tables)
 
 
-def _verdicts(evaluator: Evaluator, group: Group, condition: Condition, run: Run) -> list[Verdict]:
+def _verdicts(
+    evaluator: Evaluator, group: Group, condition: Condition, then: Condition | None, run: Run
+) -> list[Verdict]:
     """Ask the evaluator, in ever smaller batches where memory runs out; the run stays with what fits."""
     while True:
         before = len(evaluator.spoilt)
         try:
-            return evaluator.verdicts(group, condition)
+            return evaluator.verdicts(group, condition, then)
         except RuntimeError as error:
             size = evaluator.settings.batch_size
             if not out_of_memory(error):

@@ -5,6 +5,7 @@ was right when clean is attacked, and a fresh forward pass judges what comes out
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -12,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .ahead import Ahead
 from .attacked import Assault, attacked
 from .attacks import Victim
 from .challenge import worst_background
@@ -83,7 +85,8 @@ class Settings:
 class Evaluator:
     """One batch of samples while its conditions are worked through; clean logits are found once and kept.
 
-    settings may be exchanged between two conditions. spoilt: (sample id, reason) of each sample that counted as wrong
+    settings may be exchanged between two conditions. pool: one thread, which corrupts a batch while the one before is
+    classified; None to do one after the other. spoilt: (sample id, reason) of each sample that counted as wrong
     because its logits were not finite.
     """
 
@@ -94,9 +97,11 @@ class Evaluator:
         settings: Settings,
         surrogates: Mapping[str, Classifier] = MappingProxyType({}),
         stopwatch: Stopwatch | None = None,
+        pool: Executor | None = None,
     ) -> None:
         self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
-        self.stopwatch = stopwatch or Stopwatch()
+        self.stopwatch, self._pool = stopwatch or Stopwatch(), pool
+        self._corruptions = Ahead(self._corrupted, pool)
         self.spoilt: list[tuple[str, str]] = []
         self._logits: dict[tuple[str, int, bool], Tensor] = {}
 
@@ -115,31 +120,39 @@ class Evaluator:
             tuple(mask[kept] for mask in self.samples.masks),
             self.samples.backgrounds,
         )
-        some = Evaluator(selection, self.subjects, self.settings, self.surrogates, self.stopwatch)
+        some = Evaluator(selection, self.subjects, self.settings, self.surrogates, self.stopwatch, self._pool)
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
         return some
 
-    def verdicts(self, group: Group, condition: Condition) -> list[Verdict]:
-        """Return the verdict of each subject under `condition`; raises RunError when a model or attack misbehaves."""
+    def verdicts(self, group: Group, condition: Condition, then: Condition | None = None) -> list[Verdict]:
+        """Return the verdict of each subject under `condition`; raises RunError when a model or attack misbehaves.
+
+        then: the condition of the same group that will be asked for next, so that it can be prepared meanwhile.
+        """
         if condition.kind == "corruption":
-            return self.corrupted(group, condition)
+            return self.corrupted(group, condition, then)
         judged = {"attack": self.attacked, "challenge": self.challenged}.get(condition.kind, self.clean)
         return [judged(subject, group, condition) for subject in self.subjects]
 
-    def corrupted(self, group: Group, condition: Condition) -> list[Verdict]:
-        """Corrupt, store as JPEG where the group says so, and classify."""
+    def corrupted(self, group: Group, condition: Condition, then: Condition | None = None) -> list[Verdict]:
+        """Corrupt, store as JPEG where the group says so, and classify; a batch is made while another is classified."""
         logits: list[list[Tensor]] = [[] for _ in self.subjects]
-        for piece in self._pieces():
-            generators = self._generators(condition, range(len(self.samples.sample_ids))[piece])
-            shown: dict[int, Tensor] = {}
-            with self.stopwatch("corrupt"):
-                for view in {subject.views[group.view] for subject in self.subjects}:
-                    images = self.samples.views[view][piece].to(self.settings.device)
-                    shown[view] = corrupted_images(images, group, condition, generators)
+        order = [(group, condition, piece) for piece in self._pieces()]
+        made = self._corruptions.in_order(order, (group, then, order[0][2]) if then else None)
+        for shown in self.stopwatch.waiting("wait for corruptions", made):
             for subject, own in zip(self.subjects, logits, strict=True):
                 own.append(self._in_batches(subject.classifier, as_float(shown[subject.views[group.view]])))
         judged = zip(self.subjects, logits, strict=True)
         return [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]
+
+    def _corrupted(self, what: tuple[Group, Condition, slice]) -> dict[int, Tensor]:
+        """Corrupt some of the samples: uint8 [B,3,H,W] by view."""
+        group, condition, piece = what
+        generators = self._generators(condition, range(len(self.samples.sample_ids))[piece])
+        views = {subject.views[group.view] for subject in self.subjects}
+        with self.stopwatch("corrupt (a thread beside)"):
+            images = {view: self.samples.views[view][piece].to(self.settings.device) for view in views}
+            return {view: corrupted_images(own, group, condition, generators) for view, own in images.items()}
 
     def clean(self, subject: Subject, group: Group, condition: Condition) -> Verdict:
         """Judge the images as they are."""

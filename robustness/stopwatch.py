@@ -2,10 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
 
 
 class Stopwatch:
@@ -29,6 +32,16 @@ class Stopwatch:
         """Count seconds that were measured elsewhere."""
         with self._lock:
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def waiting(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items, and count under `name` the time until each is there."""
+        iterator = iter(items)
+        while True:
+            with self(name):
+                item = next(iterator, None)
+            if item is None:
+                return
+            yield item
 
     def report(self, wall: float) -> str:
         """List names and seconds, the longest first. wall: seconds in all."""
