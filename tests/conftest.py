@@ -1,6 +1,7 @@
 """Shared fixtures: a linear classifier with known answers, and photographs."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from torch import Tensor
 
 import datasets
 from robustness import models
+
+
+def pytest_configure() -> None:
+    """Mind Ctrl-C and hangups: a shell that starts the tests in the background has all their processes ignore them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Linear:
