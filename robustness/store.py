@@ -186,7 +186,8 @@ def _table(path: Path, schema: pa.Schema) -> pa.Table:
         _refuse_other_content(table, schema)
         return table.replace_schema_metadata(None)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); the same command with --repair does this part again") from error
+        reason = " ".join(str(error).split())  # Arrow's words may be of several lines
+        raise RunError(f"{path} is damaged ({reason}); the same command with --repair does this part again") from error
 
 
 def _refuse_other_content(table: pa.Table, schema: pa.Schema) -> None:

@@ -71,8 +71,9 @@ def test_any_byte_that_changes_is_noticed_or_changes_nothing(tmp_path: Path) -> 
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
         try:
             found = store.records()
-        except RunError:
+        except RunError as error:
             noticed += 1
+            assert "\n" not in str(error)
         else:
             assert found.equals(some_rows(40)), position
     assert noticed > 200
