@@ -14,7 +14,6 @@ import os
 import socket
 import tempfile
 import threading
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +21,7 @@ from typing import Protocol
 
 from .errors import RunError
 from .header import now
-from .store import refused
+from .whole_files import refused, unseen
 
 LEASE = 60.0  # seconds without a sign of life after which a claim's process counts as dead
 BEATS = 6  # signs of life in that time
@@ -193,7 +192,7 @@ def _read(path: Path) -> Holder | None:
 
 def _removed(path: Path, dead: Holder | None) -> bool:
     """Remove a dead process's claim; False when another process was faster, whose own claim is then left in place."""
-    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    aside = unseen(path)
     try:
         path.rename(aside)  # which one process alone can do
         if _read(aside) == dead:

@@ -17,7 +17,7 @@ from .evaluation import Samples, Settings, Subject, as_float, corrupted_images
 from .forecast import passes_of
 from .plan import Group
 from .seeds import generator
-from .store import write_whole
+from .whole_files import write_whole
 
 IMAGES, MODELS, CORRUPTIONS = 3, 2, 3  # at most, to show
 SEVERITY = 3

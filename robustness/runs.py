@@ -1,6 +1,9 @@
 """Where a run lives, and who may work in it: one process alone, or the processes of one world side by side."""
 
+import json
+import logging
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -12,7 +15,7 @@ from .claims import Claiming, Claims, Unshared
 from .errors import RunError, UsageError
 from .options import Options
 from .shards import World
-from .store import RECORDS, Store, canonical, discard, find_run, refuse_strangers
+from .store import FAILURES, HEADER, RECORDS, Store, read_header
 
 LONGEST_NAME = 100
 LOCK = "run"  # the claim of a process that works alone
@@ -34,11 +37,11 @@ def opened(
     with ExitStack() as stack:
         try:
             if options.fresh:
-                refuse_strangers(folder)
+                _refuse_strangers(folder)
             (folder / RECORDS).mkdir(parents=True, exist_ok=True)
             _enter(folder, stack.enter_context(Claims(folder)), alone)
             if options.fresh:
-                discard(folder)
+                _discard(folder)
             described = {"name": folder.name, **header}
             store = Store(folder, described, leads=world.leads, shared=not alone, fresh=options.fresh)
         except OSError as error:
@@ -67,6 +70,39 @@ def _folder(options: Options, header: Mapping[str, Any], suites: Sequence[str], 
         return earlier
     time = datetime.fromisoformat(header["start"]).strftime("%Y%m%d-%H%M%S")
     # several processes must come to the same name, and do not start in the same second
-    last = time if world.size == 1 else sha256(canonical(header["identity"])).hexdigest()[:8]
+    last = time if world.size == 1 else sha256(json.dumps(header["identity"], sort_keys=True).encode()).hexdigest()[:8]
     words = re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join([*options.model, *suites, last]))
     return options.out / words[-LONGEST_NAME:].strip("-.")
+
+
+def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:
+    """Find the newest run below `out` with the same identity: the one that the same command started."""
+    wanted = json.loads(json.dumps(identity))
+    same = []
+    for path in out.glob(f"*/{HEADER}"):
+        try:
+            header = read_header(path.parent)
+        except RunError as error:  # somebody else's damaged run is no reason not to run
+            logging.getLogger(__name__).warning("%s", error)
+            continue
+        if header["identity"] == wanted:
+            same.append((header["start"], path.parent))
+    return max(same)[1] if same else None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Raise UsageError for a folder of something else than a run, or one that was just to begin."""
+    if not folder.exists() or (folder / HEADER).exists():
+        return
+    if any(path.name != RECORDS and path.suffix not in (".claim", ".tmp") for path in folder.iterdir()):
+        raise UsageError(f"{folder} is not a run; --fresh leaves it alone, choose another --name")
+
+
+def _discard(folder: Path) -> None:
+    """Remove the records of the run in `folder`; its header stays until a new one takes its place.
+
+    Without any the folder would be a stranger's, if the process died in between. Raises OSError.
+    """
+    for part_folder in (RECORDS, FAILURES):
+        if (folder / part_folder).exists():
+            shutil.rmtree(folder / part_folder)

@@ -5,25 +5,22 @@ it is whole or absent, and its presence is the resume state. Parquet's checksums
 """
 
 import json
-import logging
 import os
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from . import parts
 from .errors import RunError, UsageError
 from .records import SCHEMA
+from .whole_files import refused, unseen, write_whole
 
 SCHEMA_VERSION = 1
 KEPT = ("start", "end", "records_done", "failures", "findings")  # what a resumed run knows of its beginning
-HEADER, RECORDS, FAILURES, SUFFIX = "run.json", "records", "failures", ".parquet"
-ROWS = b"rows"  # a part says how many it has
+HEADER, RECORDS, FAILURES = "run.json", "records", "failures"
 FAILURE_SCHEMA = pa.schema([("dataset", pa.string()), ("sample_id", pa.string()), ("reason", pa.string())])
 
 
@@ -57,7 +54,7 @@ class Store:
                     self._write_header()
         except OSError as error:
             raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
-        self._present = {(path.parent.name, path.stem) for path in folder.glob(f"*/*{SUFFIX}")}
+        self._present = {(path.parent.name, path.stem) for path in folder.glob(f"*/*{parts.SUFFIX}")}
         self._counted = {part for kind, part in self._present if kind == RECORDS}
 
     def has(self, part: str) -> bool:
@@ -93,13 +90,13 @@ class Store:
 
     def count(self) -> int:
         """Count all records without reading them."""
-        return sum(_rows(path) for path in self._paths(RECORDS))
+        return sum(parts.count(path) for path in self._paths(RECORDS))
 
     def news(self) -> int:
         """Count the records that other processes have made since the last time this was asked."""
         new = [path for path in self._paths(RECORDS) if path.stem not in self._counted]
         self._counted |= {path.stem for path in new}
-        return sum(map(_rows, new))
+        return sum(map(parts.count, new))
 
     def repair(self) -> list[Path]:
         """Put damaged parts aside, so that they are done again; returns what they are called now."""
@@ -107,7 +104,7 @@ class Store:
         for kind, schema in ((RECORDS, SCHEMA), (FAILURES, FAILURE_SCHEMA)):
             for path in self._paths(kind):
                 try:
-                    _table(path, schema)
+                    parts.read(path, schema)
                 except RunError:
                     moved.append(path.rename(path.with_name(f".{path.name}.damaged")))
                     self._present.discard((kind, path.stem))
@@ -132,7 +129,7 @@ class Store:
         if not self.shared:
             self._write_header()
             return True
-        own = path.with_name(_temporary(path.name))
+        own = unseen(path)
         write_whole(own, self._header_text())
         try:
             os.link(own, path)
@@ -149,62 +146,20 @@ class Store:
         return (json.dumps(self.header, indent=2, ensure_ascii=False) + "\n").encode()
 
     def _path(self, kind: str, part: str) -> Path:
-        return self.folder / kind / f"{part}{SUFFIX}"
+        return self.folder / kind / f"{part}{parts.SUFFIX}"
 
     def _paths(self, kind: str) -> list[Path]:
-        return sorted((self.folder / kind).glob(f"*{SUFFIX}"))
+        return sorted((self.folder / kind).glob(f"*{parts.SUFFIX}"))
 
     def _write(self, kind: str, part: str, table: pa.Table) -> None:
-        notes = "; ".join(self.header.get("notes", ()))
-        sink = pa.BufferOutputStream()
-        noted = table.replace_schema_metadata({"notes": notes, ROWS: str(table.num_rows)})
-        pq.write_table(noted, sink, compression="zstd", write_page_checksum=True)
-        path = self._path(kind, part)
         if kind == RECORDS:
             self._counted.add(part)
-        try:
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, sink.getvalue())
-        except OSError as error:
-            raise refused(path, error) from error
+        parts.write(self._path(kind, part), table, self.header.get("notes", ()))
         self._present.add((kind, part))
 
     def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
-        tables = [_table(path, schema) for path in self._paths(kind)]
+        tables = [parts.read(path, schema) for path in self._paths(kind)]
         return pa.concat_tables(tables) if tables else schema.empty_table()
-
-
-def refused(path: Path, error: OSError) -> RunError:
-    """Say that a file of a run could not be written."""
-    return RunError(f"cannot write {path}: {error.strerror or error}; what was finished is kept")
-
-
-def _table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read one part; raises RunError when it is damaged."""
-    try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-        _refuse_other_content(table, schema)
-        return table.replace_schema_metadata(None)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())  # Arrow's words may be of several lines
-        raise RunError(f"{path} is damaged ({reason}); the same command with --repair does this part again") from error
-
-
-def _refuse_other_content(table: pa.Table, schema: pa.Schema) -> None:
-    """Raise ValueError for a table that is not what was written, by what no page's checksum covers."""
-    if not table.schema.equals(schema):
-        raise ValueError("its columns are not those of a run's parts")
-    rows = str(table.num_rows).encode()
-    if (table.schema.metadata or {}).get(ROWS, rows) != rows:
-        raise ValueError(f"it has {table.num_rows} rows, not as many as were written")
-
-
-def _rows(path: Path) -> int:
-    """Count the rows of a part; 0 for one that is damaged."""
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError):
-        return 0
 
 
 def _environments(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,68 +187,6 @@ def reopened(folder: Path) -> Store:
     if not (folder / HEADER).exists():
         raise UsageError(f"{folder} is not a run: there is no {HEADER}")
     return Store(folder, read_header(folder), leads=False, shared=True)
-
-
-def canonical(identity: Mapping[str, Any]) -> bytes:
-    """Write an identity so that equal ones are equal bytes."""
-    return json.dumps(identity, sort_keys=True).encode()
-
-
-def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:
-    """Find the newest run below `out` with the same identity: the one that the same command started."""
-    wanted = json.loads(json.dumps(identity))
-    same = []
-    for path in out.glob(f"*/{HEADER}"):
-        try:
-            header = read_header(path.parent)
-        except RunError as error:  # somebody else's damaged run is no reason not to run
-            logging.getLogger(__name__).warning("%s", error)
-            continue
-        if header["identity"] == wanted:
-            same.append((header["start"], path.parent))
-    return max(same)[1] if same else None
-
-
-def refuse_strangers(folder: Path) -> None:
-    """Raise UsageError for a folder of something else than a run, or one that was just to begin."""
-    if not folder.exists() or (folder / HEADER).exists():
-        return
-    if any(path.name != RECORDS and path.suffix not in (".claim", ".tmp") for path in folder.iterdir()):
-        raise UsageError(f"{folder} is not a run; --fresh leaves it alone, choose another --name")
-
-
-def discard(folder: Path) -> None:
-    """Remove the records of the run in `folder`; its header stays until a new one takes its place.
-
-    Without any the folder would be a stranger's, if the process died in between. Raises OSError.
-    """
-    for part_folder in (RECORDS, FAILURES):
-        if (folder / part_folder).exists():
-            shutil.rmtree(folder / part_folder)
-
-
-def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
-    """Write a file so that it is there whole, on the disk, or not at all."""
-    temporary = path.with_name(_temporary(path.name))
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # on a full disk its room is needed
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _temporary(name: str) -> str:
-    """Name a file that no other process writes, and that readers of the folder pass over by its dot."""
-    return f".{name}.{uuid.uuid4().hex[:12]}.tmp"
 
 
 def _refuse_differences(folder: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from robustness.claims import Claims, Holder, Unshared
 from robustness.errors import RunError, UsageError
 from robustness.options import Options
-from robustness.runs import opened
+from robustness.runs import find_run, opened
 from robustness.shards import World
 from robustness.store import Store
 
@@ -175,3 +175,13 @@ def test_the_lock_is_kept_alive_by_who_has_it(tmp_path: Path, monkeypatch: pytes
         visitor = Claims(tmp_path / "run", lease=0.3)
         visitor._me = Holder("another-host", 9, "now")
         assert visitor.holder("run") is not None
+
+
+def test_the_same_commands_run_is_found(tmp_path: Path) -> None:
+    for name, start, seed in (("a", "1", 0), ("b", "3", 0), ("c", "2", 0), ("d", "4", 1)):
+        Store(tmp_path / name, {**HEADER, "start": start, "identity": {"seed": seed}})
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "run.json").write_text("{")
+    assert find_run(tmp_path, {"seed": 0}) == tmp_path / "b"
+    assert find_run(tmp_path, {"seed": 2}) is None
+    assert find_run(tmp_path / "nowhere", {"seed": 0}) is None

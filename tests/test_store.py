@@ -11,7 +11,7 @@ from robustness.errors import RunError, UsageError
 from robustness.evaluation import Selection
 from robustness.records import SCHEMA, rows
 from robustness.scoring import IMAGENET
-from robustness.store import FAILURE_SCHEMA, Store, discard, find_run, read_header, refuse_strangers
+from robustness.store import FAILURE_SCHEMA, Store, read_header
 
 HEADER = {"identity": {"seed": 0, "models": [{"name": "m"}]}, "start": "2026-01-01", "end": None, "notes": ["a sample"]}
 
@@ -121,32 +121,9 @@ def test_the_environment_may_differ_and_the_beginning_is_kept(tmp_path: Path) ->
     assert (found["end"], found["records_done"], found["failures"]) == ("2027-01-02", 3, 0)
 
 
-def test_the_same_commands_run_is_found(tmp_path: Path) -> None:
-    for name, start, seed in (("a", "1", 0), ("b", "3", 0), ("c", "2", 0), ("d", "4", 1)):
-        Store(tmp_path / name, {**HEADER, "start": start, "identity": {"seed": seed}})
-    (tmp_path / "e").mkdir()
-    (tmp_path / "e" / "run.json").write_text("{")
-    assert find_run(tmp_path, {"seed": 0}) == tmp_path / "b"
-    assert find_run(tmp_path, {"seed": 2}) is None
-    assert find_run(tmp_path / "nowhere", {"seed": 0}) is None
-
-
 def test_notes_travel_in_every_part(tmp_path: Path) -> None:
     Store(tmp_path, HEADER).append("p", some_rows())
     assert pa.parquet.read_schema(tmp_path / "records" / "p.parquet").metadata[b"notes"] == b"a sample"
-
-
-def test_starting_over_leaves_strangers_alone(tmp_path: Path) -> None:
-    Store(tmp_path / "run", HEADER).append("p", some_rows())
-    discard(tmp_path / "run")
-    assert not Store(tmp_path / "run", HEADER).has("p")
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "cat.jpg").touch()
-    with pytest.raises(UsageError, match="is not a run"):
-        refuse_strangers(tmp_path / "photos")
-    refuse_strangers(tmp_path / "run")
-    refuse_strangers(tmp_path / "nowhere")
-    assert (tmp_path / "photos" / "cat.jpg").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": 99}', "{}"])
@@ -169,7 +146,7 @@ def test_a_full_disk_is_named_and_leaves_no_part(tmp_path: Path, monkeypatch: py
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("robustness.store.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunError, match="No space left on device; what was finished is kept"):
         store.append("p", some_rows())
     assert not store.has("p")
