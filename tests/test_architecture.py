@@ -1,9 +1,11 @@
 """The star: packages know nothing of each other, and one file joins them."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,63 @@ JOINERS = {ROOT / "reports" / "__main__.py": {"robustness"}}
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_packages_import_nothing_of_each_other_and_relatively_inside(path: Path) -> None:
     assert not imported(path) & ({*PACKAGES, "evaluate_robustness", "tests"} - JOINERS.get(path, set()))
+
+
+def at_import(node: ast.AST) -> Iterator[ast.ImportFrom]:
+    """Find the relative imports that run when a module is imported, so none of functions and none for types alone."""
+    if isinstance(node, ast.ImportFrom) and node.level:
+        yield node
+    elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        typed = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for child in ast.iter_child_nodes(node):
+            if not (typed and child in node.body):
+                yield from at_import(child)
+
+
+def needs(path: Path, tree: ast.AST) -> set[Path]:
+    """Name the files that a file must import first: `from .a import b` is of a/b.py, a/__init__.py or a.py."""
+    found = set()
+    for node in at_import(tree):
+        base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        for name in node.names:
+            options = (base / f"{name.name}.py", base / name.name / "__init__.py", base / "__init__.py")
+            found.add(next(filter(Path.is_file, options), base.with_suffix(".py")))
+    return found
+
+
+def import_order(paths: list[Path]) -> list[Path]:
+    graph = {path: needs(path, ast.parse(path.read_text())) for path in paths}
+    return list(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_of_a_package_import_each_other_in_a_circle(package: str) -> None:
+    paths = [path for path in FILES if path.is_relative_to(ROOT / package)]
+    assert all(map(Path.is_file, import_order(paths)))  # a file that is not there hides a circle
+
+
+@pytest.mark.parametrize(
+    ("first", "circle"),
+    [
+        ("from .b import x", True),
+        ("from . import b", True),
+        ("if True:\n    from . import b", True),
+        ("class A:\n    from .b import x", True),
+        ("def f():\n    from . import b", False),
+        ("if TYPE_CHECKING:\n    from .b import x", False),
+        ("if typing.TYPE_CHECKING:\n    x = 1\nelse:\n    from .b import x", True),
+        ("import b", False),
+    ],
+)
+def test_a_circle_is_found_where_imports_run(first: str, circle: bool, tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "a.py").write_text(first)
+    (tmp_path / "b.py").write_text("from .a import y")
+    if circle:
+        with pytest.raises(graphlib.CycleError):
+            import_order(sorted(tmp_path.glob("*.py")))
+    else:
+        import_order(sorted(tmp_path.glob("*.py")))
 
 
 @pytest.mark.parametrize("peer", ["foolbox", "imagecorruptions", "torchattacks", "cv2", "skimage", "numba"])
