@@ -47,6 +47,18 @@ def test_the_steepest_step_has_length_one_and_the_largest_product(norm: str) -> 
     assert torch.allclose((gradient * step).flatten(1).sum(1), dual, rtol=1e-5)
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_an_ascent_is_the_steepest_step_of_its_length(norm: str) -> None:
+    ball = NORMS[norm]
+    images, gradient = two_images(0)
+    assert torch.equal(ball.ascend(images, gradient, 0.25, 0.0), images + 0.25 * ball.steepest(gradient))
+
+
+@pytest.mark.parametrize(("norm", "distances"), [("linf", [4, 0]), ("l2", [5, 0]), ("l1", [7, 0])])
+def test_each_image_has_its_own_distance(norm: str, distances: list[float]) -> None:
+    assert NORMS[norm].distance(torch.tensor([[3.0, -4], [0, 0]]).view(2, 1, 1, 2)).tolist() == distances
+
+
 @everywhere
 def test_no_gradient_gives_no_step(norm: str) -> None:
     assert torch.equal(NORMS[norm].steepest(torch.zeros(1, 3, 2, 2)), torch.zeros(1, 3, 2, 2))
@@ -65,11 +77,15 @@ def test_starts_are_in_the_ball_and_belong_to_the_image(norm: str) -> None:
     assert not torch.equal(together[0], together[1])
 
 
-def test_l2_starts_fill_the_volume() -> None:
-    origin = torch.zeros(4000, 1, 1, 2)  # in two dimensions half of the volume lies beyond radius sqrt(1/2)
-    generators = [torch.Generator().manual_seed(seed) for seed in range(len(origin))]
-    lengths = NORMS["l2"].distance(NORMS["l2"].uniform(origin, 1.0, generators))
-    assert (lengths > 0.5**0.5).float().mean().item() == pytest.approx(0.5, abs=0.03)
+@everywhere
+def test_starts_fill_the_volume_of_the_ball(norm: str) -> None:
+    origin = torch.zeros(4000, 2, 1, 1)  # in two dimensions half of the volume lies beyond radius sqrt(1/2)
+    starts = NORMS[norm].uniform(origin, 0.2, [torch.Generator().manual_seed(seed) for seed in range(len(origin))])
+    assert starts.shape == origin.shape
+    assert (NORMS[norm].distance(starts) > 0.2 * 0.5**0.5).float().mean().item() == pytest.approx(0.5, abs=0.03)
+    for signs in ([1, 1], [1, -1], [-1, 1], [-1, -1]):
+        quarter = (starts.flatten(1).sign() == torch.tensor(signs)).all(1)
+        assert quarter.float().mean().item() == pytest.approx(0.25, abs=0.03)
 
 
 def box_and_l1_ball(seed: int, eps: float) -> np.ndarray:
@@ -123,6 +139,13 @@ def knapsack(origin: torch.Tensor, slopes: torch.Tensor, length: float) -> torch
             left, rise = left - spent, rise + spent * abs(steepness)
         rises.append(rise)
     return torch.tensor(rises)
+
+
+def test_an_l1_step_goes_on_where_its_steepest_values_can_hardly_move() -> None:
+    images = torch.tensor([0.99, 0.0]).view(2, 1, 1, 1).repeat(1, 3, 10, 10)  # the other image can spend all on two
+    slopes = torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) + 0.1
+    best = NORMS["l1"].ascend(images, slopes, 2.0, 0)
+    assert torch.allclose((slopes * (best - images)).flatten(1).sum(1), knapsack(images, slopes, 2.0), atol=1e-4)
 
 
 def test_a_spread_l1_step_is_shared_by_the_steepest_values_that_can_move() -> None:
