@@ -180,6 +180,20 @@ def test_mce_and_mean_error_are_differences_of_the_figures() -> None:
     mean = only(found, metric="mean_error")
     assert mean["difference"] == pytest.approx((fewer - wrong).mean() / 5)
     assert mean["low"] < mean["difference"] < mean["high"] < 0
+    assert set(found["condition"]) == {"all"}
+
+
+def test_a_suite_of_its_own_means_over_what_either_model_recorded() -> None:
+    wrong = np.random.default_rng(0).integers(0, 6, (20, 2))
+    better, worse = (
+        corrupted(model, errors, ("dust", "rain")).assign(suite="own")
+        for model, errors in (("a", np.maximum(wrong - 1, 0)), ("b", wrong))
+    )
+    row = only(compared(better, worse).differences, suite="own")
+    assert (row["metric"], row["condition"]) == ("mean_error", "all")
+    assert row["difference"] == pytest.approx((np.maximum(wrong - 1, 0) - wrong).mean() / 5)
+    rain = only(compared(better, worse[worse["condition"] == "rain"]).differences, suite="own")
+    assert (rain["verdict"], rain["note"]) == ("not comparable", "b: dust: no records")
 
 
 def test_verdicts_follow_the_corrected_p_alone() -> None:
@@ -230,8 +244,8 @@ def test_nothing_in_common_is_none_with_a_reason() -> None:
 
 def test_what_one_model_lacks_is_named() -> None:
     wrong = np.ones((5, 15), int)
-    found = compared(corrupted("a", wrong), corrupted("b", wrong[:, 1:], STANDARD[1:])).differences
-    assert set(found["note"]) == {"b: gaussian_noise: no records"}
+    found = compared(corrupted("a", wrong), corrupted("b", wrong[:, 2:], STANDARD[2:])).differences
+    assert set(found["note"]) == {"b: gaussian_noise: no records; shot_noise: no records"}
     assert found["difference"].isna().all()
 
 
@@ -257,6 +271,30 @@ def test_attacks_compare_what_survives_and_the_worst_case() -> None:
     assert set(found["metric"]) == {"robust_accuracy"}
     half = compared(*records[:3]).differences.set_index("condition")
     assert half.loc["worst(norm=linf,eps=4/255)", "note"] == f"b: no records of {APGD}"
+    alone = compared(records[0], records[2].assign(clean_correct=None)).differences
+    assert alone[["condition", "note"]].values.tolist() == [[PGD, "b: 8 of 8 samples have no clean_correct"]]
+
+
+def test_conditions_come_clean_first_and_radii_by_size() -> None:
+    attacks = ["pgd(norm=linf,eps=16/255)", "pgd(norm=linf,eps=4/255)"]
+    names = ("aged 10", "aged 9", "clean")
+    shifts = [rows([True] * 3, "own", name, model=m, dataset="own") for m in "ab" for name in names]
+    fooled = [attacked([True] * 3, [True] * 3, attack, model=m) for m in "ab" for attack in attacks]
+    shown = compared(*shifts, *fooled).differences
+    assert shown.loc[shown["suite"] == "own", "condition"].tolist() == ["clean", "aged 9", "aged 10"]
+    assert shown.loc[shown["suite"] == "adversarial", "condition"].tolist() == attacks[::-1]
+
+
+def test_the_worst_case_takes_what_a_search_for_the_nearest_image_found_within_its_radius() -> None:
+    records = [
+        attacked(correct, [True] * 4, attack, model=model, linf=distance)
+        for model, distance in (("a", [0.001, 0.02, 0.02, 0.02]), ("b", [0.001] * 4))
+        for attack, correct in ((PGD, [True] * 4), ("fmn(norm=linf,steps=9)", [False] * 4))
+    ]
+    worst = only(compared(*records).differences, condition="worst(norm=linf,eps=4/255)")
+    assert worst["difference"] == pytest.approx(0.75)
+    lone = compared(records[0], records[2]).differences.set_index("condition")
+    assert "worst(norm=linf,eps=4/255)" not in lone.index
 
 
 def test_attacks_that_seek_the_nearest_image_compare_at_every_radius() -> None:
@@ -290,6 +328,11 @@ def test_backgrounds_compare_the_gap_and_the_challenge() -> None:
     found = compared(*records).differences
     assert only(found, metric="bg_gap")["difference"] == pytest.approx(0.1 - 0.6)
     assert only(found, metric="challenge_accuracy")["difference"] == pytest.approx(0.6)
+    assert only(found, metric="bg_gap")["condition"] == "all"
+    same = [part for part in records if part["condition"].iloc[0] == "mixed_same"]
+    assert set(compared(*same).differences["metric"]) == {"top1"}
+    both_of_one = compared(*records[:2], records[3]).differences
+    assert "bg_gap" not in set(both_of_one["metric"])
 
 
 def test_companions_are_not_compared() -> None:

@@ -65,6 +65,26 @@ def test_corruptions_are_held_against_the_same_images() -> None:
     assert pd.isna(table.loc["1", "low"])
 
 
+def test_two_images_of_a_class_have_an_interval_unless_they_agree() -> None:
+    clean = rows([True] * 4, label=[0, 0, 1, 1])
+    table = made(clean, rows([True, False, False, False], "imagenet-c", "fog", severity=1, label=[0, 0, 1, 1]))
+    half = 12.706204736432095 * math.sqrt(0.5) / math.sqrt(2)  # Student's quantile of one degree of freedom
+    differing, agreeing = table["classes"].itertuples()
+    assert (differing.low, differing.high) == pytest.approx((-0.5 - half, -0.5 + half))
+    assert agreeing.change == -1
+    assert pd.isna(agreeing.low) and pd.isna(agreeing.high)
+
+
+def test_the_classes_of_a_smaller_data_set_are_held_against_its_own_clean_images() -> None:
+    small = rows([False, True], dataset="small", label=[0, 0])
+    severe = rows([False, False], "imagenet-c", "fog", dataset="small", severity=1, label=[0, 0])
+    other = rows([True, True], label=[0, 0], model="other")
+    for clean in ([small, rows([True, True], label=[0, 0])], [small], [small, other]):
+        assert made(*clean, severe)["classes"]["change"].tolist() == [-0.5]
+    assert made(rows([True, True], label=[0, 0]), severe)["classes"]["change"].tolist() == [-1]
+    assert "classes" not in made(other, severe)
+
+
 def test_natural_shifts_are_held_against_other_images_of_their_classes() -> None:
     companion = rows([True, True], "imagenet-r", label=[6, 6])
     shifted = rows([False, True, True], "imagenet-r", dataset="imagenet-r", label=[6, 6, 7])
@@ -102,6 +122,7 @@ def test_testbed_has_standard_models_their_line_and_those_measured() -> None:
     fitted = line(SHIFTS["imagenet-sketch", "clean"])
     assert counts["standard"] == fitted.models
     drawn = table[table["kind"] == "line"]
+    assert set(drawn["model"]) == {""}
     assert drawn["shifted"].tolist() == pytest.approx([fitted.expected(x) for x in drawn["clean"]])
     (measured,) = table[table["kind"] == "measured"].itertuples()
     assert (measured.model, measured.clean, measured.shifted, measured.n) == ("m", 0.8, 0.5, 4)
@@ -111,7 +132,15 @@ def test_testbed_has_standard_models_their_line_and_those_measured() -> None:
 def test_testbed_line_breaks_at_the_model_that_imagenet_a_was_made_with() -> None:
     companion = rows([True], "imagenet-a")
     table = made(companion, rows([False], "imagenet-a", dataset="imagenet-a"))["testbed"]
-    assert set(table.loc[table["kind"] == "line", "model"]) == {"", "above"}
+    shift, standard = SHIFTS["imagenet-a", "clean"], table[table["kind"] == "standard"]
+    assert shift.pivot is not None
+    for side, above in (("", False), ("above", True)):
+        models = standard.loc[(standard["clean"] > shift.pivot) == above, "clean"]
+        drawn = table[(table["kind"] == "line") & (table["model"] == side)]
+        assert len(models) == line(shift, above=above).models
+        assert (drawn["clean"].min(), drawn["clean"].max()) == pytest.approx((models.min(), models.max()))
+        expected = [line(shift, above=above).expected(x) for x in drawn["clean"]]
+        assert drawn["shifted"].tolist() == pytest.approx(expected)
 
 
 def test_testbed_is_left_out_without_clean_images() -> None:

@@ -92,6 +92,7 @@ def test_the_median_radius_of_five_images() -> None:
     assert (found["value"], found["n"]) == (pytest.approx(3 / 255), 4)
     assert found["unit"] == "linf radius of pixels in [0, 1]"
     assert found["note"].startswith("1 of 4 samples were never fooled")
+    assert "share" not in found["note"]
 
 
 def test_the_median_radius_is_over_the_samples_that_all_radii_share() -> None:
@@ -119,6 +120,7 @@ def test_attacks_of_one_radius_or_other_steps_are_no_family() -> None:
 def test_median_radii_that_cannot_be_measured(records: list[pd.DataFrame], note: str) -> None:
     found = score(folded(*records), FAMILY, "median_eps")
     assert pd.isna(found["value"]) and pd.isna(found["low"]) and found["note"] == note
+    assert found["unit"] == "linf radius of pixels in [0, 1]"
 
 
 def test_the_interval_of_the_median_is_that_of_its_order_statistics() -> None:
