@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .errors import RunError
 from .folding import fold_batch_norms
+from .fusing import fuse_activations
 from .same_padding import pad_in_kernels
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -50,6 +51,8 @@ def accelerate(
         images = torch.zeros(2, 3, input_size, input_size, device=device)
         if device.type == "cpu":  # GPUs have kernels of their own for the usual sizes
             pad_in_kernels(module, images)
+        if device.type == "cpu" and precision == "fp32" and not compiled:
+            fuse_activations(module)
         dtype, cast = AUTOCAST.get(precision), 0
         if dtype is not None:
             cast = cast_weights(module, images, dtype)

@@ -4,6 +4,7 @@ Attacks and corruptions therefore never meet a normalised image, the mistake tha
 different things in four repositories.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from .acceleration import AUTOCAST, Precision, accelerate
 from .errors import RunError
+from .folding import sharing
 
 __all__ = ["Classifier", "ModuleClassifier", "Precision", "Preprocessing", "batches_of", "refuse_not_finite"]
 
@@ -43,6 +45,9 @@ class ModuleClassifier:
     gradient; the input does, if the caller asks for one. Pictures of another size than the model's are resized to it
     (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
 
+    It may be called from several threads: as a module may keep what it sees, each has its own copy, which shares the
+    weights.
+
     accelerated: the network as it is called, and what was done to it.
     """
 
@@ -59,6 +64,8 @@ class ModuleClassifier:
         self.autocast = AUTOCAST.get(precision)
         self.accelerated = accelerate(module, preprocessing.input_size, device, precision, compiled)
         self.module = self.accelerated.module
+        self._own = threading.local()
+        self._own.module = self.module
         with torch.inference_mode(False):  # the gradient of the pixels needs the deviation
             self.mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
             self.std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
@@ -75,8 +82,16 @@ class ModuleClassifier:
         # in place where nothing is lost, and in the caller's memory format until the end: a third of the time
         images = (images - self.mean).div_(self.std).contiguous(memory_format=self.accelerated.memory_format)
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            logits = self.module(images)
+            logits = self._module()(images)
         return checked(logits, len(images))
+
+    def _module(self) -> nn.Module:
+        """Return this thread's copy."""
+        if not hasattr(self._own, "module"):
+            with torch.inference_mode(False):
+                self._own.module = sharing(self.module)
+        module: nn.Module = self._own.module
+        return module
 
 
 def batches_of(images: Tensor, size: int) -> Iterator[Tensor]:

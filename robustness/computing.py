@@ -21,6 +21,7 @@ OUT_OF_MEMORY = (
     "CUDNN_STATUS_ALLOC_FAILED",
 )
 MAX_WORKERS = 8
+MAX_LANES = 8  # beyond these, a lane has several threads
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h of glibc
 
 
@@ -36,7 +37,9 @@ def settings(options: Options, world: World) -> Settings:
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")
-    return Settings(options.seed, device, batch_size, options.fixed_batches, options.keep_going)
+    # torch.compile translates for one thread after the other; a GPU is one
+    lanes = 1 if device.type == "cuda" or options.compile else min(torch.get_num_threads(), MAX_LANES)
+    return Settings(options.seed, device, batch_size, options.fixed_batches, options.keep_going, lanes)
 
 
 def workers(options: Options) -> int:

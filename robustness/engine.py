@@ -20,6 +20,7 @@ from .computing import out_of_memory
 from .condition import Condition
 from .errors import RunError
 from .evaluation import Evaluator, Samples, Settings, Subject
+from .lanes import Lanes
 from .plan import Group
 from .records import SCHEMA, Verdict, rows
 from .shards import World
@@ -127,12 +128,13 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
     refuses; what was appended before stays.
     """
     done = 0
-    with Writer() as writer, _corrupting(run.settings.device) as pool:
+    settings = run.settings
+    with Writer() as writer, Lanes(settings.lanes, run.stopwatch) as lanes, _corrupting(settings.device) as pool:
         for batch in run.stopwatch.waiting("wait for pictures", _uploaded(batches, run.settings.device)):
-            run.stopwatch.add("decode (threads beside)", batch.seconds)
+            run.stopwatch.add("decode", batch.seconds)
             failed = [(failure.sample_id, failure.reason) for failure in batch.failures]
             run.store.fail(task.name(batch.index), _failures(task, failed))
-            evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch, pool)
+            evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch, lanes, pool)
             for group in task.groups:
                 parts = {part_name(group, name, batch.index): name for name, _ in group.blocks()}
                 chosen = None
@@ -150,8 +152,8 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
 
 @contextmanager
 def _corrupting(device: torch.device) -> Iterator[Executor | None]:
-    """Make the thread that corrupts beside classifying; none for who has been given one thread on a CPU."""
-    if device.type == "cpu" and torch.get_num_threads() == 1:
+    """Make the thread that corrupts while a GPU classifies; a CPU has lanes."""
+    if device.type == "cpu":
         yield None
         return
     pool = ThreadPoolExecutor(1, thread_name_prefix="corrupt")
@@ -165,7 +167,7 @@ def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callab
     """Make what writes a part, once it is its turn."""
 
     def write() -> None:
-        with run.stopwatch("write (a thread beside)"):
+        with run.stopwatch("write"):
             run.store.fail(part, failures)
             run.store.append(part, table)
         run.claims.release(part)

@@ -4,7 +4,7 @@ A corruption is drawn and applied once and shown to every classifier of the run.
 was right when clean is attacked, and a fresh forward pass judges what comes out.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,10 +17,11 @@ from .ahead import Ahead
 from .attacked import Assault, attacked
 from .attacks import Victim
 from .challenge import worst_background
-from .classifier import Classifier, batches_of, refuse_not_finite
+from .classifier import Classifier, refuse_not_finite
 from .condition import Condition
 from .corruptions import apply_jpeg, corrupt
 from .errors import RunError
+from .lanes import Lanes
 from .plan import Group
 from .records import NO_CLASS, AttackVerdict, Labelled, Verdict, spoiled
 from .seeds import generator
@@ -71,8 +72,9 @@ class Subject:
 class Settings:
     """How a run computes. Of these the seed alone may change a number, but for the rounding of gradient attacks.
 
-    padded: whether attacks fill up their last batch, so that rounding does not depend on how many images are left.
-    keep_going: whether samples whose logits are not finite count as wrong, rather than end the run.
+    batch_size: images in work at once. padded: whether attacks fill up their last batch, so that rounding does not
+    depend on how many images are left. keep_going: whether samples whose logits are not finite count as wrong, rather
+    than end the run. lanes: how many threads share a batch.
     """
 
     seed: int
@@ -80,14 +82,15 @@ class Settings:
     batch_size: int
     padded: bool = False
     keep_going: bool = False
+    lanes: int = 1
 
 
 class Evaluator:
     """One batch of samples while its conditions are worked through; clean logits are found once and kept.
 
-    settings may be exchanged between two conditions. pool: one thread, which corrupts a batch while the one before is
-    classified; None to do one after the other. spoilt: (sample id, reason) of each sample that counted as wrong
-    because its logits were not finite.
+    settings may be exchanged between two conditions. lanes: threads that corrupt and classify. pool: where there is one
+    lane, a thread that corrupts a batch while the one before is classified; None to do one after the other. spoilt:
+    (sample id, reason) of each sample that counted as wrong because its logits were not finite.
     """
 
     def __init__(
@@ -97,10 +100,11 @@ class Evaluator:
         settings: Settings,
         surrogates: Mapping[str, Classifier] = MappingProxyType({}),
         stopwatch: Stopwatch | None = None,
+        lanes: Lanes | None = None,
         pool: Executor | None = None,
     ) -> None:
         self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
-        self.stopwatch, self._pool = stopwatch or Stopwatch(), pool
+        self.stopwatch, self._lanes, self._pool = stopwatch or Stopwatch(), lanes or Lanes(), pool
         self._corruptions = Ahead(self._corrupted, pool)
         self.spoilt: list[tuple[str, str]] = []
         self._logits: dict[tuple[str, int, bool], Tensor] = {}
@@ -120,7 +124,9 @@ class Evaluator:
             tuple(mask[kept] for mask in self.samples.masks),
             self.samples.backgrounds,
         )
-        some = Evaluator(selection, self.subjects, self.settings, self.surrogates, self.stopwatch, self._pool)
+        some = Evaluator(
+            selection, self.subjects, self.settings, self.surrogates, self.stopwatch, self._lanes, self._pool
+        )
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
         return some
 
@@ -136,13 +142,20 @@ class Evaluator:
 
     def corrupted(self, group: Group, condition: Condition, then: Condition | None = None) -> list[Verdict]:
         """Corrupt, store as JPEG where the group says so, and classify; a batch is made while another is classified."""
-        logits: list[list[Tensor]] = [[] for _ in self.subjects]
         order = [(group, condition, piece) for piece in self._pieces()]
-        made = self._corruptions.in_order(order, (group, then, order[0][2]) if then else None)
-        for shown in self.stopwatch.waiting("wait for corruptions", made):
-            for subject, own in zip(self.subjects, logits, strict=True):
-                own.append(self._in_batches(subject.classifier, as_float(shown[subject.views[group.view]])))
-        judged = zip(self.subjects, logits, strict=True)
+
+        def seen(shown: Mapping[int, Tensor]) -> list[Tensor]:
+            views = (as_float(shown[subject.views[group.view]]) for subject in self.subjects)
+            return [
+                self._classified(subject.classifier, view) for subject, view in zip(self.subjects, views, strict=True)
+            ]
+
+        if self._lanes.count > 1:
+            logits = self._lanes.map(lambda piece: seen(self._corrupted(piece)), order)
+        else:
+            made = self._corruptions.in_order(order, (group, then, order[0][2]) if then else None)
+            logits = [seen(shown) for shown in self.stopwatch.waiting("wait for corruptions", made)]
+        judged = zip(self.subjects, zip(*logits, strict=True), strict=True)
         return [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]
 
     def _corrupted(self, what: tuple[Group, Condition, slice]) -> dict[int, Tensor]:
@@ -150,7 +163,7 @@ class Evaluator:
         group, condition, piece = what
         generators = self._generators(condition, range(len(self.samples.sample_ids))[piece])
         views = {subject.views[group.view] for subject in self.subjects}
-        with self.stopwatch("corrupt (a thread beside)"):
+        with self.stopwatch("corrupt"):
             images = {view: self.samples.views[view][piece].to(self.settings.device) for view in views}
             return {view: corrupted_images(own, group, condition, generators) for view, own in images.items()}
 
@@ -162,9 +175,7 @@ class Evaluator:
         """Classify the images as they are, once: float32 [B,1000] on the CPU. classifier: the subject's own if None."""
         key = subject.name, view, classifier in (None, subject.classifier)
         if key not in self._logits:
-            pieces = (as_float(self.samples.views[view][piece].to(self.settings.device)) for piece in self._pieces())
-            logits = [self._in_batches(classifier or subject.classifier, piece) for piece in pieces]
-            self._logits[key] = torch.cat(logits).cpu()
+            self._logits[key] = self._in_batches(classifier or subject.classifier, self.samples.views[view]).cpu()
         return self._logits[key]
 
     def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
@@ -172,7 +183,7 @@ class Evaluator:
         samples, view, scoring = self.samples, subject.views[group.view], group.scoring
         device = self.settings.device
         logits, tried = worst_background(
-            lambda images: refuse_not_finite(self._in_batches(subject.classifier, as_float(images)).cpu()),
+            lambda images: refuse_not_finite(self._in_batches(subject.classifier, images).cpu()),
             lambda logits: scoring.class_logits(logits).argmax(1),
             samples.views[view].to(device),
             samples.masks[view].to(device),
@@ -203,7 +214,12 @@ class Evaluator:
             clean_logits=clean_logits,
             scoring=group.scoring,
             judge=lambda images: refuse_not_finite(self._in_batches(judge, images)).cpu(),
-            victim=Victim(group.scoring.classifier(asked), self.settings.batch_size, padded=self.settings.padded),
+            victim=Victim(
+                group.scoring.classifier(asked),
+                self.settings.batch_size,
+                padded=self.settings.padded,
+                lanes=self._lanes,
+            ),
             generators=self._generators(condition, range(len(self.samples.sample_ids))),
         )
         with self.stopwatch("attack, backward"):
@@ -225,14 +241,21 @@ class Evaluator:
         return spoiled(group.scoring.judge(logits.nan_to_num(0, 0, 0), self.samples.labels), broken)
 
     def _in_batches(self, classifier: Classifier, images: Tensor) -> Tensor:
-        """Classify float images [B,3,H,W], of any device, in batches: float32 [B,1000] on the device."""
-        with torch.inference_mode(), self.stopwatch("forward"):
-            pieces = batches_of(images, self.settings.batch_size)
-            return torch.cat([classifier(piece.to(self.settings.device)) for piece in pieces])
+        """Classify images [B,3,H,W], float or uint8 and of any device, in batches: float32 [B,1000] on the device."""
 
-    def _pieces(self) -> Iterator[slice]:
-        step = self.settings.batch_size
-        return (slice(start, start + step) for start in range(0, len(self.samples.sample_ids), step))
+        def classified(piece: slice) -> Tensor:
+            own = images[piece].to(self.settings.device)
+            return self._classified(classifier, own if own.is_floating_point() else as_float(own))
+
+        return torch.cat(self._lanes.map(classified, self._lanes.slices(len(images), self.settings.batch_size)))
+
+    def _classified(self, classifier: Classifier, images: Tensor) -> Tensor:
+        """Classify one batch in the thread that asks."""
+        with torch.inference_mode(), self.stopwatch("forward"):
+            return classifier(images)
+
+    def _pieces(self) -> list[slice]:
+        return self._lanes.slices(len(self.samples.sample_ids), self.settings.batch_size)
 
     def _generators(self, condition: Condition, where: Sequence[int]) -> list[torch.Generator]:
         return [generator(self.settings.seed, condition.key, self.samples.sample_ids[i]) for i in where]

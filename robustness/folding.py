@@ -53,7 +53,7 @@ def fold_batch_norms(module: nn.Module) -> int:
     if not any(type(part) in FOLDED for part in module.modules()):
         return 0
     try:
-        graph = _trace(module)
+        graph = traced(module)
     except UNTRACEABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         log.warning("the batch norms of %s are not folded, as it cannot be traced: %s", type(module).__name__, reason)
@@ -72,10 +72,15 @@ class _Tracer(fx.Tracer):
         return type(part) in FOLDED or not any(part.children()) or super().is_leaf_module(part, qualified_name)
 
 
-def _trace(module: nn.Module) -> fx.Graph:
-    """Trace a copy, as a network may keep what it sees; the copy shares all parameters and buffers."""
+def traced(module: nn.Module) -> fx.Graph:
+    """Trace a copy, as a network may keep what it sees."""
+    return _Tracer().trace(sharing(module))
+
+
+def sharing(module: nn.Module) -> nn.Module:
+    """Copy a module, but for its parameters and buffers, which the copy shares."""
     shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    return _Tracer().trace(copy.deepcopy(module, shared))
+    return copy.deepcopy(module, shared)
 
 
 def _pairs(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:

@@ -47,7 +47,7 @@ class Stopwatch:
         """List names and seconds, the longest first. wall: seconds in all."""
         longest = sorted(self.seconds.items(), key=lambda item: -item[1])
         rows = [f"{name:<36}{seconds:>10.1f} s{seconds / wall:>8.1%}" for name, seconds in longest]
-        return "\n".join([f"where {wall:.1f} s went (in threads beside the main one, at the same time):", *rows])
+        return "\n".join([f"where {wall:.1f} s went (threads work at the same time, so it may add up to more):", *rows])
 
     @contextmanager
     def _measured(self, name: str) -> Iterator[None]:

@@ -1,14 +1,15 @@
 """A classifier as attacks see it: asked for as many images as they like, worked through in batches of one size.
 
 An attack drops the images that are fooled from its working set; batches are filled from what is left, so that all but
-the last stay full. Gradients go to the pixels alone.
+the last stay full. Lanes share each batch. Gradients go to the pixels alone.
 """
 
 import torch
 from torch import Tensor
 
-from ..classifier import Classifier, batches_of
+from ..classifier import Classifier
 from ..errors import RunError
+from ..lanes import Lanes
 from .goal import Goal
 from .losses import Loss
 
@@ -19,17 +20,18 @@ class Victim:
     """A classifier under attack.
 
     batch_size: images at a time. padded: whether the last batch is filled up with copies of its first image, so that
-    all passes have one shape and rounding does not depend on how many images are left.
+    all passes have one shape and rounding does not depend on how many images are left. lanes: threads for the passes.
     """
 
-    def __init__(self, classifier: Classifier, batch_size: int = 128, *, padded: bool = False) -> None:
+    def __init__(
+        self, classifier: Classifier, batch_size: int = 128, *, padded: bool = False, lanes: Lanes | None = None
+    ) -> None:
         self.classifier, self.batch_size, self.padded = classifier, batch_size, padded
+        self.lanes = lanes or Lanes()
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits [B,K] of images [B,3,H,W] in [0,1], without gradients."""
-        with torch.no_grad():
-            pieces = batches_of(images, self.batch_size)
-            return torch.cat([self.classifier(self._filled(piece))[: len(piece)] for piece in pieces])
+        return torch.cat(self.lanes.map(lambda piece: self._logits(images[piece]), self._pieces(images)))
 
     def gradient(
         self, images: Tensor, loss: Loss, aim: Goal, goal: Goal | None = None
@@ -40,10 +42,18 @@ class Victim:
         [B,3,H,W]; where the goal is reached, if one is given, the gradient may be zero instead. Raises RunError for a
         classifier through which no gradient reaches the pixels.
         """
-        pieces = [slice(start, start + self.batch_size) for start in range(0, len(images), self.batch_size)]
-        found = [self._gradient(images[piece], loss, aim[piece], goal and goal[piece]) for piece in pieces]
+        found = self.lanes.map(
+            lambda piece: self._gradient(images[piece], loss, aim[piece], goal and goal[piece]), self._pieces(images)
+        )
         logits, losses, gradients = (torch.cat(parts) for parts in zip(*found, strict=True))
         return logits, losses, gradients
+
+    def _pieces(self, images: Tensor) -> list[slice]:
+        return self.lanes.slices(len(images), self.batch_size)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.classifier(self._filled(images))[: len(images)]
 
     def _gradient(self, images: Tensor, loss: Loss, aim: Goal, goal: Goal | None) -> tuple[Tensor, Tensor, Tensor]:
         """Work through one batch.
@@ -70,7 +80,7 @@ class Victim:
         return gradient
 
     def _filled(self, images: Tensor) -> Tensor:
-        missing = self.batch_size - len(images)
+        missing = self.lanes.share(self.batch_size) - len(images)
         return (
             images if missing <= 0 or not self.padded else torch.cat([images, images[:1].expand(missing, -1, -1, -1)])
         )
