@@ -54,7 +54,7 @@ def fuse_activations(module: nn.Module) -> int:
     for convolution, owner, name in found:
         convolution.__class__ = ActivatedConv2d
         convolution.activation = getattr(owner, name)
-        setattr(owner, name, nn.Identity())
+        setattr(owner, name, nn.Identity().eval())
     return len(found)
 
 

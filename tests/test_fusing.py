@@ -113,5 +113,6 @@ def test_the_plain_block_is_one() -> None:
     expected = module(IMAGES)
     assert fuse_activations(module) == 1
     assert type(module.relu) is nn.Identity
+    assert not any(part.training for part in module.modules())
     assert torch.allclose(module(IMAGES), expected, atol=1e-6)
     assert fuse_activations(module) == 0
