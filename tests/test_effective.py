@@ -67,7 +67,10 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_no_line_reaches_below_its_models() -> None:
-    assert beyond(DIAGONAL, wilson(49, 100), wilson(40, 100)).note.endswith("below 50.0%, where the line begins")
+    below = beyond(DIAGONAL, wilson(49, 100), wilson(40, 100))
+    assert below.note.endswith("accuracy 49.0% on ImageNet is below 50.0%, where the line begins")
+    assert (below.value, below.unit) == (None, "fraction")
+    assert beyond(DIAGONAL, wilson(50, 100), wilson(40, 100)).value == pytest.approx(-0.1)
     assert beyond(DIAGONAL, wilson(0, 0), wilson(40, 100)) == Score(
         None, None, None, 0, "fraction", "an accuracy is not measured"
     )
@@ -75,6 +78,13 @@ def test_no_line_reaches_below_its_models() -> None:
 
 def test_perfect_accuracy_has_a_finite_figure() -> None:
     assert beyond(DIAGONAL, wilson(10, 10), wilson(5, 10)).value == pytest.approx(-0.5)
+
+
+def test_nothing_right_is_as_sure_as_wilson_says() -> None:
+    none, half = wilson(0, 1000), wilson(500, 1000)
+    got = beyond(DIAGONAL, half, none)
+    assert got.low == pytest.approx(-0.5 - (half.high - 0.5))
+    assert "which scatter by 1.0 points around it" in got.note
 
 
 def test_a_whole_run_has_the_figure_and_parts_of_it_the_reason() -> None:
