@@ -26,12 +26,17 @@ def everything(n: int = 8) -> pd.DataFrame:
 
     sure = {"label": rng.integers(0, 3, n), "pred": rng.integers(0, 3, n), "texture": rng.integers(0, 3, n)}
     sure |= {name: rng.random(n) for name in ("confidence", "nll", "brier")}
-    distances = {"linf": rng.random(n) / 50, "l2": rng.random(n), "queries": 3, "backward": 2}
+    found = {
+        "correct_8bit": right(),
+        "success_8bit": right(),
+        "linf": rng.random(n) / 50,
+        "l2": rng.random(n),
+        "queries": 3,
+        "backward": 2,
+    }
     parts = [rows(right(), correct5=[True] * n, **sure), corrupted(lambda *_: right())]
     parts += [corrupted(lambda *_: right(), ("dust", "rain"), "own")]
-    parts += [
-        attacked(right(), right(), name, correct_8bit=right(), success_8bit=right(), **distances) for name in ATTACKS
-    ]
+    parts += [attacked([False] * n, right(), name, **found) for name in ATTACKS]
     for suite, condition in SHIFTS:
         parts += [rows(right(), suite, condition, dataset=suite, **sure), rows(right(), suite, **sure)]
     parts += [rows([None] * n, "imagenet-o", dataset="imagenet-o", **sure | {"label": None})]
