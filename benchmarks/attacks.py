@@ -1,13 +1,13 @@
-"""Time and robust accuracy of attacks: this project's against torchattacks, foolbox, ART and the original AutoAttack.
+"""Attacks: time and robust accuracy of this project's against torchattacks, foolbox, ART and the original AutoAttack.
 
-    python -m benchmarks.attacks [--models efficientnet_lite0,pit_ti] [--rounds 3] [--quick]
+    python -m benchmarks.attacks [--models efficientnet_lite0,pit_ti] [--attacks pgd-10] [--rounds 3] [--quick]
 
-The peers come with requirements-bench.txt; one that is not installed is left out by name. Everybody attacks the same
-network, pictures and radius: the bundled photographs that the network gets right when clean. The unit is the bare cost:
-as many forward and backward passes to the pixels as the attack has steps. All contenders of an attack take turns in one
-process: A B C … A B C …; a time is the median over the rounds, a ratio the median of the rounds' ratios. pit_ti has
-random weights, so only its times mean something. AutoAttack takes minutes, so it has one round at each of several
-radii, and is left out by `--quick` and for pit_ti. torchattacks' is left out, too: a slower wrapper of the same code.
+The peers come with requirements-bench.txt. Everybody attacks the same network, our accelerated classifier, pictures and
+radius: the bundled photographs that the network gets right when clean. The original AutoAttack attacks the plain
+network, too, which is what people give it: timm's, after a module that normalises, neither folded nor channels last.
+"bare cost" is as many forward and backward passes to the pixels as the attack has steps. pit_ti has random weights, so
+only its times mean something. AutoAttack takes minutes, so it has one round at each of several radii, and is left out
+for pit_ti. torchattacks' is left out, too: a slower wrapper of the same code.
 """
 
 import os
@@ -16,12 +16,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 
 import argparse
 import importlib.util
-import platform
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -29,27 +27,46 @@ from torch.nn import functional as F
 
 import datasets
 import pit  # noqa: F401 - importing registers
-from benchmarks.forward import processor, ratio, spread
 from robustness import computing, models
 from robustness.attacks import Goal, Victim, as_pixels, attack_condition, build
+from robustness.classifier import Classifier
 from robustness.seeds import generator
 
-EPS = {
-    "fgsm": ("4/255",),
-    "pgd-10": ("4/255",),
-    "pgd-40": ("4/255",),
-    "autoattack": ("1/255", "0.5/255", "0.25/255"),
-}
+from .comparison import Comparison, missing, script
+from .networks import Normalised, networks
+from .turns import Clock, take_turns
+
+VIEW = datasets.View(256, 224, "bicubic")
+EPS, AUTO = "4/255", "autoattack"
 STEPS = {"fgsm": 1, "pgd-10": 10, "pgd-40": 40}
-SIZE = 224
+BARE, UNSTOPPED = "bare cost", "ours, no early stop"
+LACKS = {
+    "torchattacks": "lets pictures that are fooled stay in the batch, and draws from torch's global generator",
+    "foolbox": "lets pictures that are fooled stay in the batch, draws from torch's global generator, and has no "
+    "AutoAttack",
+    "art": "lets pictures that are fooled stay in the batch, takes and gives NumPy arrays, draws from NumPy's global "
+    "generator, and has another AutoAttack than the standard",
+    "pyautoattack": "lets pictures that are fooled stay until each of its attacks ends; one seed for all pictures, so "
+    "what a picture meets depends on the batch",
+}
+FLAGS = {
+    "--models": {"default": f"{models.BUNDLED},pit_ti"},
+    "--attacks": {"default": ",".join([*STEPS, AUTO])},
+    "--radii": {"default": "1/255,0.5/255,0.25/255", "help": "of AutoAttack"},
+    "--images": {"type": int, "default": 20, "help": "photographs, of which those that are right are attacked"},
+    "--auto-images": {"type": int, "default": 20, "help": "the same for AutoAttack"},
+    "--rounds": {"type": int, "default": 3},
+    "--device": {"default": "cuda" if torch.cuda.is_available() else "cpu"},
+}
+QUICK = {"models": models.BUNDLED, "attacks": "fgsm,pgd-10,autoattack", "radii": "1/255", "auto_images": 4, "rounds": 2}
 
 
 class Network(nn.Module):
     """Our classifier as a module from pixels in [0, 1] to logits, which is what the peers want."""
 
-    def __init__(self, model: models.Model) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        self.classifier = model.classifier
+        self.classifier = classifier
         self.anchor = nn.Parameter(torch.zeros(1))  # the peers look for the device of the first parameter
 
     def forward(self, images: Tensor) -> Tensor:
@@ -72,11 +89,18 @@ class Never(Goal):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is attacked: a network and pictures float [B,3,224,224] that it gets right."""
+    """What is attacked: a network, and pictures float [B,3,224,224] that it gets right. name: of the network."""
 
-    network: Network
+    name: str
+    network: nn.Module
     images: Tensor
     labels: Tensor
+
+    def plain(self) -> "Scene":
+        """Put timm's own network in the place of ours."""
+        _, theirs, preprocessing = networks(self.name)
+        network = Normalised(theirs, preprocessing).eval().to(self.images.device)
+        return replace(self, network=network)
 
 
 Contender = Callable[[], Tensor]  # returns adversarial images
@@ -93,17 +117,6 @@ def bare(scene: Scene, steps: int) -> Contender:
         return scene.images
 
     return passes
-
-
-def clean_pass(scene: Scene) -> Contender:
-    """Make the pass that finds out which pictures are right when clean."""
-
-    def once() -> Tensor:
-        with torch.inference_mode():
-            scene.network(scene.images)
-        return scene.images
-
-    return once
 
 
 def ours(scene: Scene, name: str, eps: str, *, stop: bool = True) -> Contender:
@@ -188,90 +201,87 @@ def original(scene: Scene, name: str, eps: float) -> Contender | None:
     return lambda: attack.run_standard_evaluation(scene.images, scene.labels, batch_size=len(scene.images))[0]
 
 
-PEERS = {"torchattacks": torchattacks, "foolbox": foolbox, "art": art, "pyautoattack": original}
+PEERS: Mapping[str, Callable[[Scene, str, float], Contender | None]] = {
+    "torchattacks": torchattacks,
+    "foolbox": foolbox,
+    "art": art,
+    "pyautoattack": original,
+}
 
 
-def contenders(scene: Scene, name: str, eps: str) -> Iterator[tuple[str, Contender]]:
-    """Yield everybody who can do attack `name`, the unit first."""
-    if name in STEPS:
-        yield "bare cost", bare(scene, STEPS[name])
-        yield "clean pass", clean_pass(scene)
-        yield "ours, no early stop", ours(scene, name, eps, stop=False)
+def contenders(scene: Scene, name: str, eps: str) -> Iterator[tuple[str, Contender | None]]:
+    """Yield everybody who can do attack `name`, ours first; None: it is not installed."""
     yield "ours", ours(scene, name, eps)
+    if name in STEPS:
+        yield BARE, bare(scene, STEPS[name])
+        yield UNSTOPPED, ours(scene, name, eps, stop=False)
     for peer, make in PEERS.items():
         if importlib.util.find_spec(peer) is None:
-            print(f"{peer} is not installed: left out")
+            yield peer, None
         elif found := make(scene, name, as_pixels(eps)):
-            yield peer, found
+            yield (peer if name in STEPS else f"{peer}, on our classifier"), found
+            if name == AUTO:
+                yield f"{peer}, on timm's plain network", make(scene.plain(), name, as_pixels(eps))
 
 
-def scene_of(name: str, device: torch.device) -> Scene:
-    """Take a network, and the bundled photographs that it gets right; of random weights, its own opinions are right."""
-    weights = models.Weights(random=name != models.BUNDLED)
+def scene_of(name: str, device: torch.device, count: int) -> Scene:
+    """Take a network, and what it gets right of `count` bundled photographs; random weights are right by definition."""
+    trained = name == models.BUNDLED
     torch.manual_seed(0)
-    network = Network(models.resolve(name, weights, device)).eval()
-    view = datasets.View(256, SIZE, "bicubic")
-    (batch,) = datasets.load(datasets.open_sample(), [view])
-    images, labels = (batch.views[0].float() / 255).to(device), batch.labels.to(device)
+    network = Network(models.resolve(name, models.Weights(random=not trained), device).classifier).eval()
+    (batch,) = datasets.load(datasets.open_sample(), [VIEW])
+    images, labels = (batch.views[0].float() / 255).to(device)[:count], batch.labels.to(device)[:count]
     with torch.inference_mode():
         decided = network(images).argmax(1)
-    right = decided == (labels if name == models.BUNDLED else decided)
-    return Scene(network, images[right], decided[right].clone())
+    right = decided == (labels if trained else decided)
+    return Scene(name, network, images[right], decided[right].clone())
 
 
-def measure(name: str, attack: str, eps: str, device: torch.device, rounds: int) -> Iterator[str]:
-    """Let everybody take turns; yield the rows of the table."""
-    scene = scene_of(name, device)
-    everybody = dict(contenders(scene, attack, eps))
-    seconds: dict[str, list[float]] = {}
+def compare(scene: Scene, attack: str, eps: str, rounds: int) -> Iterator[Comparison]:
+    """Let everybody take turns."""
     robust: dict[str, int] = {}
-    for index in range(rounds + 1 if attack in STEPS else 1):  # the first warms up, and is all that AutoAttack has
-        for whose, perturb in everybody.items():
-            torch.manual_seed(index)
-            start = time.perf_counter()
-            adversarial = perturb()
-            if adversarial.is_cuda:
-                torch.cuda.synchronize()
-            took = time.perf_counter() - start
-            if index or attack not in STEPS:
-                seconds.setdefault(whose, []).append(took)
-            with torch.inference_mode():
-                robust[whose] = int((scene.network(adversarial).argmax(1) == scene.labels).sum())
-    unit = seconds.get("bare cost")
-    for whose, times in seconds.items():
-        units = ratio(times, unit) if unit else ""
-        survivors = "" if whose in ("bare cost", "clean pass") else f"{robust[whose]} of {len(scene.labels)}"
-        yield (
-            f"| {name} | {attack} at {eps} | {whose} | {spread(times)} | {units} "
-            f"| {ratio(times, seconds['ours'])} | {survivors} |"
-        )
+    place = f" on {torch.cuda.get_device_name()}" if scene.images.is_cuda else ""
+    subject = f"{scene.name}, {attack} within {eps}, {len(scene.labels)} images{place}"
+
+    def turn(whose: str, perturb: Contender) -> float:
+        torch.manual_seed(0)
+        clock = Clock()
+        adversarial = perturb()
+        if adversarial.is_cuda:
+            torch.cuda.synchronize()
+        seconds, _ = clock()
+        with torch.inference_mode():
+            robust[whose] = int((scene.network(adversarial).argmax(1) == scene.labels).sum())
+        return seconds
+
+    everybody = dict(contenders(scene, attack, eps))
+    work = {whose: partial(turn, whose, perturb) for whose, perturb in everybody.items() if perturb}
+    many = attack in STEPS
+    costs = take_turns(work, rounds if many else 1, warm_up=many)
+    pairs = [("ours", peer) for peer in everybody if peer not in ("ours", UNSTOPPED)]
+    for own, peer in [*pairs, (UNSTOPPED, BARE)] if many else pairs:
+        if peer in costs:
+            survivors = f"withstand: {robust[own]} ours" + (f", {robust[peer]} its" if peer != BARE else "")
+            lacks = LACKS.get(peer.partition(",")[0], "")
+            yield Comparison(subject, own, peer, "s", costs[own], costs[peer], lacks, survivors)
+        else:
+            yield missing(subject, peer, "it is not installed")
 
 
-def main() -> None:
-    """Measure, and print a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=f"{models.BUNDLED},pit_ti")
-    parser.add_argument("--attacks", default=",".join(EPS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--quick", action="store_true", help="no AutoAttack")
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare model by model, attack by attack."""
     computing.keep_freed_memory()
-    device = torch.device(options.device)
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    print(
-        f"Attacks, seconds: median [lowest–highest] of {options.rounds} rounds. {datetime.now(UTC):%Y-%m-%d}, "
-        f"{machine}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
-        f"torch {torch.__version__}.\n"
-    )
-    print("| model | attack | whose | seconds | / bare cost | / ours | robust |\n|---|---|---|---|---|---|---|")
     warnings.simplefilter("ignore")  # the peers'
     for name in options.models.split(","):
         for attack in options.attacks.split(","):
-            if attack != "autoattack" or not (options.quick or name != models.BUNDLED):
-                for eps in EPS[attack]:
-                    print("\n".join(measure(name, attack, eps, device, options.rounds)), flush=True)
+            if attack in STEPS:
+                scene = scene_of(name, torch.device(options.device), options.images)
+                yield from compare(scene, attack, EPS, options.rounds)
+            elif name == models.BUNDLED:
+                scene = scene_of(name, torch.device(options.device), options.auto_images)
+                for eps in options.radii.split(","):
+                    yield from compare(scene, attack, eps, 1)
 
 
 if __name__ == "__main__":
-    main()
+    script(__doc__, measure, FLAGS, QUICK)

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 import datasets
-from benchmarks.forward import processor
+from benchmarks.comparison import processor
 from benchmarks.reference_corruptions import Array, original
 from robustness import computing, models
 from robustness.classifier import Classifier

@@ -1,13 +1,11 @@
-"""Milliseconds an image for every corruption: ours, batched, against `imagecorruptions`, on one thread of the CPU.
+"""Every corruption: ours, batched, against `imagecorruptions`, on one thread of the CPU.
 
-    python -m benchmarks.corruptions [--batch 32] [--rounds 5] [--peer-images 4] [--quick]
+    python -m benchmarks.corruptions [--batch 32] [--rounds 5] [--peer-images 4] [--only NAME,NAME] [--quick]
 
 Both sides turn uint8 into uint8, without JPEG. Ours is what a run does: a generator for each sample, drawing, applying.
-The sides take turns in one process, A B A B …; times are the process's own, which neighbours on the machine disturb
-little. A time is a median over the rounds, averaged over the five severities, with the fastest and the slowest round in
-brackets; a ratio is the median of the rounds'. Beside them stands the time that reading the batch and writing it once
-takes: the floor of any corruption. Where there is a CUDA device, images a second on it follow, once with draws made on
-the CPU and once with the draws there already. `--quick` takes one round, and one image of the peer.
+Times are the process's own, averaged over the five severities. Beside them stands how often a batch could be copied
+meanwhile: the floor of any corruption. The ratio of the geometric means is the geometric mean of the ratios. Where
+there is a CUDA device, ours follow on it, once with draws made on the CPU and once with the draws there already.
 """
 
 import os
@@ -16,14 +14,10 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import argparse
-import math
-import platform
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib.metadata import version
+from statistics import geometric_mean, mean, median
 
 import cv2
 import numpy as np
@@ -31,37 +25,30 @@ import torch
 from torch import Tensor
 
 import datasets
-from benchmarks.forward import processor
-from benchmarks.reference_corruptions import imagecorruptions
 from robustness import computing
 from robustness.corruptions import CORRUPTIONS, EXTRA, STANDARD, corrupt
 from robustness.seeds import generator
 
+from .comparison import Comparison, missing, script
+from .photographs import pixels
+from .reference_corruptions import imagecorruptions
+from .turns import take_turns, used, wall
+
 SEVERITIES = (1, 2, 3, 4, 5)
-ENOUGH = 5000  # images a second that every corruption is to reach on an H100
-Times = list[float]  # ms an image, mean over the severities, one for each round
-
-
-def photographs(batch: int) -> Tensor:
-    """Take the bundled photographs, repeated to `batch` images, uint8 [B,3,224,224]."""
-    found = next(datasets.load(datasets.open_sample(), [datasets.IMAGENET_C_VIEW])).views[0]
-    return found.repeat(-(-batch // len(found)), 1, 1, 1)[:batch].contiguous()
-
-
-def clock(work: Callable[[], object], images: int) -> float:
-    """Return the milliseconds of processor time an image that `work` takes."""
-    start = time.process_time()
-    work()
-    return (time.process_time() - start) * 1000 / images
-
-
-def clock_on_gpu(work: Callable[[], object], images: int) -> float:
-    """Return the milliseconds an image that `work` takes, the GPU's work included."""
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    torch.cuda.synchronize()
-    return (time.perf_counter() - start) * 1000 / images
+SIDES = OURS, PEER = "ours", "imagecorruptions"
+UNIT = "ms an image"
+LACKS = (
+    "takes one picture at a time, draws from NumPy's global generator, runs on the CPU alone, "
+    "and fails to import beside NumPy 2 unless names are put back as is done here"
+)
+FLAGS = {
+    "--batch": {"type": int, "default": 32},
+    "--rounds": {"type": int, "default": 5},
+    "--peer-images": {"type": int, "default": 4, "help": "that the peer gets in a turn; its times vary little"},
+    "--only": {"default": ",".join(STANDARD + EXTRA), "metavar": "NAME,NAME", "help": "these corruptions"},
+}
+QUICK = {"rounds": 2, "peer_images": 1}
+Costs = Mapping[str, list[float]]
 
 
 def ours(images: Tensor, name: str, severity: int) -> Tensor:
@@ -69,104 +56,87 @@ def ours(images: Tensor, name: str, severity: int) -> Tensor:
     return corrupt(images, name, severity, [generator(0, f"{name}:{severity}", str(i)) for i in range(len(images))])
 
 
-def take_turns(images: Tensor, name: str, rounds: int, peer_images: int) -> tuple[Times, Times, Times]:
-    """Measure ours, the peer and the floor in every round."""
+def compare(images: Tensor, name: str, rounds: int, peer_images: int) -> Costs:
+    """Let ours, the peer and a copy take turns; returns milliseconds an image."""
     pictures = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in images[:peer_images]]
     peer, result = imagecorruptions().corrupt, torch.empty_like(images)
-    for severity in SEVERITIES:  # makes tables
-        ours(images[:1], name, severity)
-    times: list[list[Times]] = [[[] for _ in SEVERITIES] for _ in range(3)]
-    for _ in range(rounds):
-        for index, severity in enumerate(SEVERITIES):
-            times[0][index].append(clock(partial(ours, images, name, severity), len(images)))
-            times[1][index].append(statistics.mean(clock(partial(peer, one, severity, name), 1) for one in pictures))
-            times[2][index].append(clock(partial(result.copy_, images), len(images)))
-    mine, theirs, floor = ([statistics.mean(round_) for round_ in zip(*side, strict=True)] for side in times)
-    return mine, theirs, floor
+
+    def over_severities(count: int, work: Callable[[int], object]) -> float:
+        return mean(1000 * used(partial(work, severity)) / count for severity in SEVERITIES)
+
+    def theirs(severity: int) -> None:
+        for picture in pictures:
+            peer(picture, severity, name)
+
+    over_severities(1, partial(ours, images[:1], name))  # makes tables
+    contenders = {
+        OURS: partial(over_severities, len(images), partial(ours, images, name)),
+        PEER: partial(over_severities, len(pictures), theirs),
+        "copy": partial(over_severities, len(images), lambda _: result.copy_(images)),
+    }
+    return take_turns(contenders, rounds, warm_up=False)
 
 
-def summary(names: Sequence[str], times: Mapping[str, tuple[Times, Times, Times]]) -> str:
-    """Write geometric mean and ratio of totals over `names`, each the median of the rounds'."""
-    rounds = range(len(times[names[0]][0]))
-    ratios = [[times[name][1][i] / times[name][0][i] for name in names] for i in rounds]
-    totals = [sum(times[name][1][i] for name in names) / sum(times[name][0][i] for name in names) for i in rounds]
-    mean = statistics.median(math.exp(statistics.mean(map(math.log, row))) for row in ratios)
-    return f"geometric mean of the ratios {mean:.2f}, ratio of total time {statistics.median(totals):.1f}"
-
-
-def spread(times: Times) -> str:
-    """Write a median with its extremes."""
-    return f"{statistics.median(times):.3f} [{min(times):.3f}–{max(times):.3f}]"
-
-
-def on_cpu(names: Sequence[str], batch: int, rounds: int, peer_images: int) -> None:
-    """Print the table of the CPU."""
-    images, times = photographs(batch), {}
-    print("| corruption | ours, ms an image | imagecorruptions | ratio | ours, images/s | floor, ms an image |")
-    print("|---|---|---|---|---|---|")
+def on_cpu(names: list[str], images: Tensor, rounds: int, peer_images: int) -> Iterator[Comparison]:
+    """Compare corruption by corruption, and all of them."""
+    costs: dict[str, Costs] = {}
     for name in names:
         # The loop of the peer's glass blur takes a second an image, and is steady.
-        times[name] = mine, theirs, floor = take_turns(images, name, rounds, 1 if name == "glass_blur" else peer_images)
-        ratio = statistics.median(b / a for a, b in zip(mine, theirs, strict=True))
-        print(
-            f"| {name} | {spread(mine)} | {spread(theirs)} | {ratio:.2f} | {1000 / statistics.median(mine):.0f} "
-            f"| {statistics.median(floor):.4f} |",
-            flush=True,
-        )
-    standard = [name for name in STANDARD if name in times]
-    print(f"\nThe {len(standard)} standard corruptions: {summary(standard, times)}.")
-    rest = [name for name in standard if name != "glass_blur"]
-    print(f"Without glass blur: {summary(rest, times)}.")
-    print(f"With the extra ones: {summary(names, times)}.")
+        found = costs[name] = compare(images, name, rounds, 1 if name == "glass_blur" else peer_images)
+        floor = median(own / least for own, least in zip(found[OURS], found["copy"], strict=True))
+        yield Comparison(name, *SIDES, UNIT, found[OURS], found[PEER], LACKS, f"ours is {floor:.0f} copies")
+    yield from together(costs, {"standard": [name for name in STANDARD if name in costs], "": names})
 
 
-def on_gpu(names: Sequence[str], batch: int, rounds: int) -> None:
-    """Print the table of the GPU, draws included and draws made before."""
-    images, with_draws = photographs(batch).cuda(), {}
-    print(f"\n{torch.cuda.get_device_name()}, batch {batch}, images/s, draws made on the CPU, and made beforehand:\n")
-    print("| corruption | with draws | applying alone |\n|---|---|---|")
-    for name in names:
-        full, alone = [], []
-        for severity in SEVERITIES:
-            draws = [CORRUPTIONS[name].draw(severity, (224, 224), generator(0, name, str(i))) for i in range(batch)]
-            ready = {key: torch.stack([draw[key] for draw in draws]).cuda() for key in draws[0]}
-            CORRUPTIONS[name].apply(images, severity, ready)
-            apply = partial(CORRUPTIONS[name].apply, images, severity, ready)
-            full += [clock_on_gpu(partial(ours, images, name, severity), batch) for _ in range(rounds)]
-            alone += [clock_on_gpu(apply, batch) for _ in range(rounds)]
-        with_draws[name], speed = 1000 / statistics.median(full), 1000 / statistics.median(alone)
-        print(f"| {name} | {with_draws[name]:.0f} | {speed:.0f} |", flush=True)
-    slow = [name for name, speed in with_draws.items() if speed < ENOUGH]
-    mean = math.exp(statistics.mean(map(math.log, with_draws.values())))
-    print(f"\nGeometric mean {mean:.0f} images/s; below {ENOUGH}: {', '.join(slow) or 'none'}.")
+def together(costs: Mapping[str, Costs], groups: Mapping[str, list[str]]) -> Iterator[Comparison]:
+    """Compare what groups of corruptions cost, with and without glass blur, whose loop in Python outweighs the rest."""
+    for kind, group in groups.items():
+        for blurred in (True, False):
+            members = [name for name in group if blurred or name != "glass_blur"]
+            what = f"{len(members)} {kind} corruptions{'' if blurred else ' without glass blur'}".replace("  ", " ")
+            for how, fold in {"geometric mean": geometric_mean, "sum": sum}.items():
+                sides = [
+                    [fold(row) for row in zip(*(costs[name][side] for name in members), strict=True)] for side in SIDES
+                ]
+                yield Comparison(f"{what}, {how}", *SIDES, UNIT, *sides, LACKS)
 
 
-def main() -> None:
-    """Measure, and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--peer-images", type=int, default=4, help="images the peer gets in a turn; its times vary little"
-    )
-    parser.add_argument("--only", action="append", metavar="NAME", help="this corruption alone; repeatable")
-    parser.add_argument("--quick", action="store_true", help="one round, one image of the peer")
-    options = parser.parse_args()
-    rounds, peer_images = (1, 1) if options.quick else (options.rounds, options.peer_images)
-    names = options.only or STANDARD + EXTRA
+def on_gpu(name: str, images: Tensor, rounds: int) -> Comparison:
+    """Compare a corruption with its own work on the GPU, for which the draws are there already."""
+    batch = len(images)
+
+    def clocked(work: Callable[[int], Tensor]) -> float:
+        return mean(1000 * wall(lambda: (work(severity), torch.cuda.synchronize())) / batch for severity in SEVERITIES)  # noqa: B023
+
+    ready = {}
+    for severity in SEVERITIES:
+        draws = [CORRUPTIONS[name].draw(severity, (224, 224), generator(0, name, str(i))) for i in range(batch)]
+        ready[severity] = {key: torch.stack([draw[key] for draw in draws]).cuda() for key in draws[0]}
+    apply = CORRUPTIONS[name].apply
+    contenders = {
+        "ours": lambda: clocked(partial(ours, images, name)),
+        "alone": lambda: clocked(lambda severity: apply(images, severity, ready[severity])),
+    }
+    costs = take_turns(contenders, rounds)
+    note = f"{1000 / median(costs['ours']):.0f} images a second; the peer has no such thing"
+    subject = f"{name} on {torch.cuda.get_device_name()}, batch {batch}"
+    return Comparison(subject, "ours", "ours, draws made before", UNIT, costs["ours"], costs["alone"], note=note)
+
+
+def measure(options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare on the CPU, and on a GPU if there is one."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     computing.keep_freed_memory()
-    print(
-        f"{options.batch} photographs of 224×224 pixels, {rounds} rounds. {datetime.now(UTC):%Y-%m-%d}, {processor()}, "
-        f"1 thread, Python {platform.python_version()}, torch {torch.__version__}, "
-        + ", ".join(f"{package} {version(package)}" for package in ("numpy", "scipy", "pillow", "imagecorruptions"))
-        + ".\n"
-    )
-    on_cpu(names, options.batch, rounds, peer_images)
+    names = options.only.split(",")
+    if importlib.util.find_spec(PEER) is None:
+        yield missing("corruptions", PEER, "it is not installed")
+    else:
+        yield from on_cpu(names, pixels(datasets.IMAGENET_C_VIEW, options.batch), options.rounds, options.peer_images)
     if torch.cuda.is_available():
-        on_gpu(names, 128, rounds)
+        images = pixels(datasets.IMAGENET_C_VIEW, 128, torch.device("cuda"))
+        yield from (on_gpu(name, images, options.rounds) for name in names)
 
 
 if __name__ == "__main__":
-    main()
+    script(__doc__, measure, FLAGS, QUICK)

@@ -1,10 +1,10 @@
 """How much memory a run takes by the number of its samples: it should not depend on it.
 
-    python -m benchmarks.memory 1000 10000 50000
+    python -m benchmarks.memory [1000 10000 50000] [--quick]
 
-Each number is a run of its own of a very small model on so many small photographs, clean and attacked once. While
-computing, resident memory is that of the second half of the run; the peak is the run's own, reports included.
-Linux only.
+Each number is a run of its own of a very small model on so many small photographs, clean and attacked once; the peer is
+the run with the first number. While computing, resident memory is that of the second half of the run; the peak is the
+run's own, reports included. Linux only.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,19 +22,13 @@ from PIL import Image
 
 import datasets
 
-SIDE = 64  # pixels; decoding takes little time then, and no memory worth counting
-NETWORK = """
-import torch
-from torch import nn
+from . import small_network
+from .comparison import Comparison, script
 
-def build():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(3 * 14 * 14, 1000))
-    net.pretrained_cfg = {
-        "input_size": 224, "crop_pct": 0.875, "interpolation": "bilinear", "mean": (0.5,) * 3, "std": (0.5,) * 3
-    }
-    return net
-"""
+SIDE = 64  # pixels; decoding takes little time then, and no memory worth counting
+ROOT = Path(__file__).parents[1]
+FLAGS = {"counts": {"type": int, "nargs": "*", "default": [1000, 10_000, 50_000], "help": "of samples"}}
+QUICK = {"counts": [500, 2000]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +57,12 @@ def lay_out(folder: Path, count: int) -> Path:
     return folder / "val"
 
 
-def measure(folder: Path, count: int) -> Memory:
+def run(folder: Path, count: int) -> Memory:
     """Run the command and watch it."""
-    (folder / "network.py").write_text(NETWORK)
-    words = ["--model", f"{folder / 'network.py'}:build", "--suite", "imagenet", "--attack", "fgsm", "--eps", "1/255"]
+    words = ["--model", f"{small_network.__file__}:build", "--suite", "imagenet", "--attack", "fgsm", "--eps", "1/255"]
     words += ["--data", str(lay_out(folder, count)), "--formats", "csv", "--out", str(folder / "out"), "--name", "run"]
     begin, seen, ready = time.monotonic(), [], 0.0
-    peak, command = 0.0, [sys.executable, "evaluate_robustness.py", *words]
+    peak, command = 0.0, [sys.executable, str(ROOT / "evaluate_robustness.py"), *words]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         while process.poll() is None:
             resident, highest = _status(process.pid)
@@ -93,20 +86,23 @@ def _status(pid: int) -> tuple[float, float]:
     return tuple(int(fields.get(name, "0 kB").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table, and each figure as a ratio to the smallest run's."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("counts", type=int, nargs="*", default=[1000, 10_000, 50_000])
-    first: Memory | None = None
-    print(f"{'samples':>8}{'ready':>12}{'computing':>12}{'peak':>12}{'computing ×':>13}{'peak ×':>8}{'seconds':>9}")
-    for count in parser.parse_args(arguments).counts:
+def measure(options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare every run with the first."""
+    first, *others = options.counts
+    found = {}
+    for count in options.counts:
         with tempfile.TemporaryDirectory() as folder:
-            found = measure(Path(folder), count)
-        first = first or found
-        mib = "".join(f"{value:>8.0f} MiB" for value in (found.ready, found.computing, found.peak))
-        ratios = f"{found.computing / first.computing:>13.2f}{found.peak / first.peak:>8.2f}"
-        print(f"{count:>8}{mib}{ratios}{found.seconds:>9.0f}", flush=True)
+            found[count] = run(Path(folder), count)
+    for count in others:
+        own, few = found[count], found[first]
+        note = f"{own.ready:.0f} and {few.ready:.0f} MiB before the first part; "
+        note += f"{own.seconds:.0f} and {few.seconds:.0f} s"
+        for what in ("computing", "peak"):
+            costs = [getattr(own, what)], [getattr(few, what)]
+            yield Comparison(
+                f"memory, {what}", f"ours, {count} samples", f"ours, {first} samples", "MiB", *costs, note=note
+            )
 
 
 if __name__ == "__main__":
-    main()
+    script(__doc__, measure, FLAGS, QUICK)

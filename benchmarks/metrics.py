@@ -1,22 +1,21 @@
 """What figures cost after the last forward pass: folding the records of ImageNet-C, and the bootstrap alone.
 
-    python -m benchmarks.metrics [--images 50000] [--models 2] [--resamples 10000] [--rounds 5]
+    python -m benchmarks.metrics [--images 50000] [--models 2] [--resamples 10000] [--rounds 5] [--quick]
 
-Folding is measured once, in a process of its own: processor seconds, seconds, memory before (which holds the records)
-and at most. Records are as the store gives them, or with names as categories. The bootstrap is of per-image errors
-under 15 corruptions and clean. Its peers, plain numpy indexing and scipy.stats.bootstrap, draw the same images for all
-columns too; as they would take long, all three make fewer resamples of fewer images there, in turns A B C A B C …, and
-a ratio is the median of the rounds' ratios of processor time.
+The bootstrap is of per-image errors under 15 corruptions and clean. Its peers, plain numpy indexing and
+scipy.stats.bootstrap, draw the same images for all columns too; as they would take long, all three make fewer resamples
+of fewer images. Folding has no peer but the bootstrap that is in it: both are measured once, each in a process of its
+own, with the memory held before (the records among it) and at most. Records are as the store gives them, or with names
+as categories. Linux only.
 """
 
 import argparse
-import platform
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +27,31 @@ from robustness.metrics import fold
 from robustness.metrics.alexnet import SEVERITIES, STANDARD
 from robustness.metrics.statistics import Array, bootstrap_means
 
-from .forward import processor, ratio, spread
+from .comparison import Comparison, script
+from .turns import take_turns, used
 
 CONDITIONS: list[tuple[str, int | None]] = [("clean", None), *product(STANDARD, SEVERITIES)]
+PEERS = {
+    "numpy indexing": "copies all values for every resample",
+    "scipy.stats.bootstrap": "copies all values for every resample, and holds as many copies as a batch has resamples",
+}
+FLAGS = {
+    "--images": {"type": int, "default": 50_000, "help": "whose records are folded; 0 leaves folding out"},
+    "--models": {"type": int, "default": 2},
+    "--resamples": {"type": int, "default": 10_000},
+    "--rounds": {"type": int, "default": 5},
+}
+QUICK = {"images": 5000, "models": 1, "rounds": 3}
+FEW_IMAGES, FEW_RESAMPLES = 10_000, 200  # of the peers
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Processor seconds, and GB of resident memory before and at most."""
+
+    seconds: float
+    before: float
+    most: float
 
 
 def records(images: int, models: int, *, categories: bool) -> pd.DataFrame:
@@ -68,13 +89,17 @@ def memory(what: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1e6
 
 
-def cost(name: str, work: Callable[[], object]) -> str:
-    """Run once; returns a row of the table."""
+def cost(kind: str, images: int, models: int, resamples: int) -> Cost:
+    """Fold, with names as "text" or as "categories", or make the bootstraps of the models alone, "bootstrap"."""
+    work: Callable[[], object]
+    if kind == "bootstrap":
+        values = errors(images)
+        work = lambda: [bootstrap_means(values, resamples, seed=0) for _ in range(models)]  # noqa: E731
+    else:
+        work = partial(fold, records(images, models, categories=kind == "categories"), seed=0, resamples=resamples)
     Path("/proc/self/clear_refs").write_text("5")  # forget the most that was held so far
-    before, start, wall = memory("VmRSS"), time.process_time(), time.perf_counter()
-    work()
-    used, waited = time.process_time() - start, time.perf_counter() - wall
-    return f"| {name} | {used:.1f} | {waited:.1f} | {before:.2f} | {memory('VmHWM'):.2f} |"
+    before = memory("VmRSS")
+    return Cost(used(work), before, memory("VmHWM"))
 
 
 def errors(images: int) -> Array:
@@ -96,58 +121,42 @@ def by_scipy(values: Array, resamples: int) -> Array:
     return distribution
 
 
-def peers(rounds: int, images: int = 10_000, resamples: int = 200) -> None:
-    """Print how the bootstrap compares."""
-    values = errors(images)
-    contenders: dict[str, Callable[[], Array]] = {
-        "`bootstrap_means`": lambda: bootstrap_means(values, resamples, seed=0),
-        "numpy indexing": lambda: by_indexing(values, resamples),
-        "scipy.stats.bootstrap": lambda: by_scipy(values, resamples),
+def bootstraps(rounds: int) -> Iterator[Comparison]:
+    """Compare the bootstrap with its peers."""
+    values, ours = errors(FEW_IMAGES), "ours, `bootstrap_means`"
+    work = {
+        ours: lambda: bootstrap_means(values, FEW_RESAMPLES, seed=0),
+        "numpy indexing": lambda: by_indexing(values, FEW_RESAMPLES),
+        "scipy.stats.bootstrap": lambda: by_scipy(values, FEW_RESAMPLES),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for index in range(rounds + 1):
-        for name, contender in contenders.items():
-            start = time.process_time()
-            contender()
-            if index:
-                seconds[name].append(1e6 * (time.process_time() - start) / resamples)
-    print(f"\n| {images} images, {resamples} resamples | processor µs a resample | / ours |\n|---|---|---|")
-    ours = next(iter(seconds.values()))
-    for name, own in seconds.items():
-        print(f"| {name} | {spread(own)} | {ratio(own, ours)} |", flush=True)
+    contenders = {name: lambda run=run: 1e6 * used(run) / FEW_RESAMPLES for name, run in work.items()}
+    costs = take_turns(contenders, rounds)
+    subject, unit = f"bootstrap of 16 columns of {FEW_IMAGES} images", "processor µs a resample"
+    for peer, lacks in PEERS.items():
+        yield Comparison(subject, ours, peer, unit, costs[ours], costs[peer], lacks)
 
 
-def main() -> None:
-    """Measure, and print Markdown tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=50_000)
-    parser.add_argument("--models", type=int, default=2)
-    parser.add_argument("--resamples", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--alone", choices=("bootstrap", "fold", "fold-categories"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    images, models, resamples = options.images, options.models, options.resamples
-    rows = models * len(CONDITIONS) * images
-    if options.alone == "bootstrap":
-        values = errors(images)
-        work = lambda: [bootstrap_means(values, resamples, seed=0) for _ in range(models)]  # noqa: E731
-        print(cost(f"bootstrap alone, {models} times {images} images, {resamples} resamples", work))
-    elif options.alone:
-        frame = records(images, models, categories=options.alone == "fold-categories")
-        name = f"fold, {rows} records{' with names as categories' if options.alone == 'fold-categories' else ''}"
-        print(cost(name, lambda: fold(frame, seed=0, resamples=resamples)))
-    else:
-        print(
-            f"Figures from records. {datetime.now(UTC):%Y-%m-%d}, {processor()}, Python {platform.python_version()}, "
-            f"numpy {np.__version__}, pandas {pd.__version__}, SciPy {scipy.__version__}.\n\n| what | processor s | s "
-            "| memory before, GB | at most, GB |\n|---|---|---|---|---|",
-            flush=True,
-        )
-        for alone in ("bootstrap", "fold", "fold-categories"):
-            command = [sys.executable, "-m", "benchmarks.metrics", *sys.argv[1:], "--alone", alone]
-            subprocess.run(command, check=True)  # noqa: S603
-        peers(options.rounds)
+def folding(images: int, models: int, resamples: int) -> Iterator[Comparison]:
+    """Compare folding with the bootstrap in it."""
+    found: dict[str, Cost] = {}
+    for kind in ("bootstrap", "text", "categories"):
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+            found[kind] = alone.submit(cost, kind, images, models, resamples).result()
+    least = found.pop("bootstrap")
+    for kind, own in found.items():
+        subject = f"figures from {models * len(CONDITIONS) * images} records, names as {kind}, {resamples} resamples"
+        note = f"memory {own.before:.2f} GB before and {own.most:.2f} GB at most, "
+        note += f"of the bootstrap {least.before:.2f} and {least.most:.2f} GB"
+        sides = [own.seconds], [least.seconds]
+        yield Comparison(subject, "ours", "the bootstrap in it, alone", "processor s", *sides, note=note)
+
+
+def measure(options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare the bootstrap, then folding."""
+    yield from bootstraps(options.rounds)
+    if options.images:
+        yield from folding(options.images, options.models, options.resamples)
 
 
 if __name__ == "__main__":
-    main()
+    script(__doc__, measure, FLAGS, QUICK)
