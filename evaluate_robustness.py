@@ -12,82 +12,38 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import shlex
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cyclopts import App
-from cyclopts.config import Yaml
 from timm.data import ImageNetInfo
-from yaml import YAMLError
 
-if __package__:  # installed below one root name
-    from . import datasets, pit, reports  # type: ignore
-    from .robustness import (  # type: ignore
-        attack_audit,
-        audit,
-        checks,
-        computing,
-        engine,
-        examples,
-        forecast,
-        header,
-        interrupts,
-        listings,
-        metrics,
-        models,
-        plan,
-        progress,
-        runs,
-        shards,
-        store,
-        watching,
-    )
-    from .robustness.acceleration import REDUCED  # type: ignore
-    from .robustness.claims import Claiming  # type: ignore
-    from .robustness.classifier import Classifier  # type: ignore
-    from .robustness.errors import RunError, UsageError  # type: ignore
-    from .robustness.evaluation import Settings, Subject, as_float  # type: ignore
-    from .robustness.metrics.details import details  # type: ignore
-    from .robustness.options import Options  # type: ignore
-    from .robustness.scoring import Scoring  # type: ignore
-    from .robustness.stopwatch import Stopwatch  # type: ignore
-    from .robustness.suites import SUITES  # type: ignore
-else:
+if TYPE_CHECKING or not __package__:
     import datasets
     import pit
     import reports
-    from robustness import (
-        attack_audit,
-        audit,
-        checks,
-        computing,
-        engine,
-        examples,
-        forecast,
-        header,
-        interrupts,
-        listings,
-        metrics,
-        models,
-        plan,
-        progress,
-        runs,
-        shards,
-        store,
-        watching,
-    )
-    from robustness.acceleration import REDUCED
-    from robustness.claims import Claiming
-    from robustness.classifier import Classifier
+    from robustness import computing, engine, execution, forecast, interrupts, listings, metrics, plan, runs, watching
+    from robustness.command_line import parse
     from robustness.errors import RunError, UsageError
-    from robustness.evaluation import Settings, Subject, as_float
+    from robustness.job import Request, prepare, request
     from robustness.metrics.details import details
+    from robustness.models import Preprocessing
     from robustness.options import Options
     from robustness.scoring import Scoring
-    from robustness.stopwatch import Stopwatch
+    from robustness.store import Store, reopened
     from robustness.suites import SUITES
+else:  # installed below one root name
+    from . import datasets, pit, reports
+    from .robustness import computing, engine, execution, forecast, interrupts, listings, metrics, plan, runs, watching
+    from .robustness.command_line import parse
+    from .robustness.errors import RunError, UsageError
+    from .robustness.job import Request, prepare, request
+    from .robustness.metrics.details import details
+    from .robustness.models import Preprocessing
+    from .robustness.options import Options
+    from .robustness.scoring import Scoring
+    from .robustness.store import Store, reopened
+    from .robustness.suites import SUITES
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PIT_MODELS = pit.__all__  # importing pit is what registers them in timm
@@ -98,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = parse(words)
-        return evaluate(options, shlex.join(["python", "evaluate_robustness.py", *words])) if options else DONE
+        if options is None:
+            return DONE
+        if lines := listings.asked_for(options):
+            print("\n".join(lines))
+            return DONE
+        return evaluate(options, shlex.join(["python", "evaluate_robustness.py", *words]))
     except UsageError as error:
         say(f"error: {error}")
         return MISUSED
@@ -110,30 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def parse(words: Sequence[str]) -> Options | None:
-    """Read the flags, and below them the file that --config names; None when a list or the help was printed instead.
-
-    Exits with 2 on a flag that does not exist or has a value of the wrong type. Raises UsageError for the file.
-    """
-    app = App(name="evaluate_robustness.py", help=__doc__, version=header.VERSION, help_format="plaintext")
-
-    @app.default
-    def run(options: Options = Options()) -> Options:  # noqa: B008 (frozen)
-        return options
-
-    options = app(words, result_action="return_value")
-    if options is not None and options.config is not None:
-        app.config = (Yaml(options.config, must_exist=True),)
-        try:
-            options = app(words, result_action="return_value")
-        except (OSError, YAMLError) as error:
-            raise UsageError(f"--config {options.config} cannot be read as YAML: {error}") from error
-    if options is not None and (lines := listings.asked_for(options)):
-        print("\n".join(lines))
-        return None
-    return options
-
-
 def evaluate(options: Options, command: str) -> int:
     """Plan, run and report; returns the exit code.
 
@@ -141,22 +78,25 @@ def evaluate(options: Options, command: str) -> int:
     for the user.
     """
     if options.fold:
-        return conclude(store.reopened(options.fold), options)
+        return conclude(reopened(options.fold), options)
     computing.keep_freed_memory()
-    job = prepare(demo(options) if options.chooses_nothing else options, command)
+    asked = request(options, reports.FORMATS, os.environ)
+    data, absent = find_data(asked)
+    job = prepare(asked, described(data), absent, command)
+    pictures = Pictures(data, [view_of(model.preprocessing) for model in job.lineup.evaluated], asked)
     if job.options.dry_run:
-        _, subjects = views_and_subjects(job, job.groups, interrupts.Stop())
+        subjects = job.lineup.subjects(pictures.seen(job.groups), interrupts.Stop())
         print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
         return DONE
     suites = [group.suite for group in job.groups[1:]]
     with interrupts.stoppable() as stop, runs.opened(job.options, job.header, suites, job.world) as (run, claims):
         if job.options.repair:
             say("\n".join(f"damaged, to be done again: {path}" for path in run.repair()) or "no part is damaged")
-        execute(job, run, claims, stop)
+        execution.execute(job, pictures, run, claims, stop, lambda: refresh(run, job.options), say)
         return conclude(run, job.options) if job.world.leads else DONE
 
 
-def conclude(run: store.Store, options: Options) -> int:
+def conclude(run: Store, options: Options) -> int:
     """Fold a run's records into scores, write the reports, print the table; returns the exit code."""
     print(report(run, options))
     failures = run.failures().num_rows
@@ -166,95 +106,23 @@ def conclude(run: store.Store, options: Options) -> int:
     return DONE
 
 
-def demo(options: Options) -> Options:
-    """Ask for the bundled model on the bundled photographs, corrupted and attacked."""
-    suite, attack, eps = ("imagenet-c",), ("fgsm", "pgd"), options.eps or ("1/255",)
-    return replace(options, model=(models.BUNDLED,), sample=True, suite=suite, attack=attack, eps=eps)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A run that is ready to start.
-
-    judges: the models in fp32, by spec, that judge attacks where `models` compute in less. surrogates: what attacks are
-    made on, by spec. data, found: by the name that groups use. world: the processes that share the work.
-    """
-
-    options: Options
-    groups: tuple[plan.Group, ...]
-    models: tuple[models.Model, ...]
-    judges: dict[str, Classifier]
-    surrogates: dict[str, Classifier]
-    data: dict[str, datasets.Collection]
-    found: dict[str, plan.Found]
-    settings: Settings
-    workers: int
-    world: shards.World
-    header: dict[str, Any]
-
-
-def prepare(options: Options, command: str) -> Job:
-    """Check everything that a run needs before it starts: names, data, weights, device."""
-    checks.check_options(options, reports.FORMATS)
-    asked = plan.asked_suites(options.suite)
-    attacks = plan.attack_conditions(options.suite, options.attack, options.attack_flags)
-    world = shards.world(os.environ)
-    settings, workers = computing.settings(options, world), computing.workers(options)
-    weights = models.Weights(options.checkpoint, options.random_weights)
-    how = (weights, settings.device, options.precision, options.compile)
-    data, absent = find_data(asked, options)
-    inspected = {name: collection.inspected() for name, collection in data.items()}
-    found = {name: plan.Found(counts, scoring_of(name)) for name, (counts, _) in inspected.items()}
-    own_views = options.preprocessing == "model"
-    groups = plan.plan(asked, attacks, found, jpeg=options.jpeg, own_views=own_views)
-    resolved = tuple(models.resolve(spec, *how) for spec in dict.fromkeys(options.model))
-    own = {model.provenance.spec: model for model in resolved}
-    plain = (models.Weights(random=options.random_weights), *how[1:])
-    surrogates = {spec: own.get(spec) or models.resolve(spec, *plain) for spec in dict.fromkeys(options.surrogate)}
-    checks.check_gradients([*surrogates.values()] or resolved, groups)
-    judges = {
-        spec: models.resolve(spec, weights, settings.device, "fp32").classifier
-        for spec in (own if attacks and options.precision in REDUCED else ())
-    }
-    described = {
-        name: {"dataset": data[name].name, "layout": data[name].layout} | asdict(fingerprint)
-        for name, (_, fingerprint) in inspected.items()
-    }
-    paths = {collection.name: collection.path for collection in data.values()}
-    environment = header.environment(settings, workers, world.size, options.compile, paths)
-    counts = {
-        name: {part: labels.total() for part, labels in by_part.items()} for name, (by_part, _) in inspected.items()
-    }
-    sizes = datasets.size_notes(data, counts)
-    everybody = header.Models(resolved, tuple(surrogates.values()))
-    run_header = header.header(command, everybody, described, groups, found, options, environment, absent, sizes)
-    crafted_on = {spec: model.classifier for spec, model in surrogates.items()}
-    return Job(options, groups, resolved, judges, crafted_on, data, found, settings, workers, world, run_header)
-
-
-def scoring_of(name: str) -> Scoring:
-    """Say how a data set's classes are decided for."""
-    labels = datasets.ADAPTERS[name].labels
-    return Scoring(labels.codes, labels.members, labels.rule)
-
-
-def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, datasets.Collection], list[str]]:
+def find_data(asked: Request) -> tuple[dict[str, datasets.Collection], list[str]]:
     """Open the data sets of the suites, by the names that groups use; say which suites are left out for want of one.
 
     A suite asked for by name must have its data, of `all` run those that have it. ImageNet comes along where it is
     found, for clean accuracy. --data is for the suites asked for, and with `all` for those of ImageNet. Raises
     DataError.
     """
-    everything = "all" in options.suite
+    options, everything = asked.options, "all" in asked.options.suite
     needs = [
         datasets.Need(
             name,
             suite.dataset,
             suite.stored,
-            given=(name in asked or not asked) and not (everything and suite.dataset != plan.CLEAN_SUITE),
-            required=(name in asked or not asked) and not everything,
+            given=(name in asked.suites or not asked.suites) and not (everything and suite.dataset != plan.CLEAN_SUITE),
+            required=(name in asked.suites or not asked.suites) and not everything,
         )
-        for name, suite in ((name, SUITES[name]) for name in dict.fromkeys((*asked, plan.CLEAN_SUITE)))
+        for name, suite in ((name, SUITES[name]) for name in dict.fromkeys((*asked.suites, plan.CLEAN_SUITE)))
     ]
     where = datasets.Whereabouts(options.data, options.data_root, options.sample)
     data, without = datasets.find_all(needs, where)
@@ -262,122 +130,79 @@ def find_data(asked: Sequence[str], options: Options) -> tuple[dict[str, dataset
     return limited, [f"{name} is left out: its data was not found." for name in without if everything]
 
 
-def views_and_subjects(
-    job: Job, groups: Sequence[plan.Group], stop: interrupts.Stop
-) -> tuple[tuple[datasets.View, ...], tuple[Subject, ...]]:
-    """Gather the views of an image that the models need for the groups, each once; subjects point into them."""
-    kinds = dict.fromkeys(group.view for group in groups)
-    wanted = [{kind: datasets.VIEWS[kind](view_of(model.preprocessing)) for kind in kinds} for model in job.models]
-    views = tuple(dict.fromkeys(view for by_kind in wanted for view in by_kind.values()))
-    judges = {spec: stop.between_batches(judge) for spec, judge in job.judges.items()}
-    subjects = tuple(
-        Subject(
-            model.provenance.name,
-            stop.between_batches(model.classifier),
-            {kind: views.index(by_kind[kind]) for kind in kinds},
-            judges.get(model.provenance.spec),
+def described(data: Mapping[str, datasets.Collection]) -> dict[str, plan.Found]:
+    """Say what the data sets hold, and how their classes are decided for. Raises DataError for unusable data."""
+    found = {}
+    for name, collection in data.items():
+        counts, fingerprint = collection.inspected()
+        labels = datasets.ADAPTERS[name].labels
+        found[name] = plan.Found(
+            counts,
+            Scoring(labels.codes, labels.members, labels.rule),
+            {"dataset": collection.name, "layout": collection.layout} | asdict(fingerprint),
+            collection.path,
+            datasets.size_note(name, collection, counts),
         )
-        for model, by_kind in zip(job.models, wanted, strict=True)
-    )
-    return views, subjects
+    return found
 
 
-def view_of(preprocessing: models.Preprocessing) -> datasets.View:
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The images of a run's data sets as its models want to see them: `execution.Pictures`.
+
+    models: how each prepares images itself.
+    """
+
+    data: Mapping[str, datasets.Collection]
+    models: Sequence[datasets.View]
+    asked: Request
+
+    def seen(self, groups: Sequence[plan.Group]) -> list[dict[str, int]]:
+        """Tell for each model, by kind of view, which of the views of `groups` it sees."""
+        views = self._views(groups)
+        return [
+            {group.view: views.index(datasets.VIEWS[group.view](model)) for group in groups} for model in self.models
+        ]
+
+    def read(self, task: engine.Task, chunks: Iterable[int]) -> Iterator[datasets.Batch]:
+        """Read those chunks of a task's samples. Raises DataError for data that has changed."""
+        dataset = self.data[task.dataset].open(task.part)
+        if len(dataset.samples) != task.samples:
+            raise datasets.DataError(
+                f"{dataset.path} had {task.samples} images when the run began and has {len(dataset.samples)} now. What "
+                f"was finished is kept; once the data is as it was, the same command goes on"
+            )
+        return datasets.load(
+            dataset,
+            self._views(task.groups),
+            decoder=self.asked.options.decode,
+            chunk_size=engine.CHUNK_SIZE,
+            wanted=chunks,
+            workers=self.asked.workers,
+        )
+
+    def first(self, groups: Sequence[plan.Group], count: int) -> datasets.Batch:
+        """Read the first samples of groups of the same data."""
+        dataset = self.data[groups[0].dataset].open(groups[0].part).limited(count)
+        (batch,) = datasets.load(dataset, self._views(groups))
+        return batch
+
+    def class_names(self, dataset: str) -> dict[int, str]:
+        """Name the classes of a data set, by label."""
+        return class_names()[dataset]
+
+    def _views(self, groups: Sequence[plan.Group]) -> list[datasets.View]:
+        """List the views that the models need for the groups, each once."""
+        return list(dict.fromkeys(datasets.VIEWS[group.view](model) for model in self.models for group in groups))
+
+
+def view_of(preprocessing: Preprocessing) -> datasets.View:
     """Prepare images as a model states it."""
     p = preprocessing
-    return datasets.View(p.resize, p.input_size, p.interpolation, p.mode)
+    return datasets.View(p.resize, p.input_size, p.interpolation, p.mode)  # type: ignore[arg-type] # it refuses others
 
 
-def execute(job: Job, run: store.Store, claims: Claiming, stop: interrupts.Stop) -> None:
-    """Do what is not done yet; with several processes, what none of them has done, until nothing is left."""
-    tasks = [task for groups in shards.stages(job.groups, job.world) for task in tasks_of(job, groups)]
-    if run.header["end"] and not any(task.missing(run) for task in tasks):
-        say(f"{run.folder} is complete: nothing to do")
-        return
-    before, begun = attack_audit.weights_of(job.models, job.groups), time.perf_counter()
-    stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
-    surrogates = {spec: stop.between_batches(classifier) for spec, classifier in job.surrogates.items()}
-    with progress.progress(job.header["records_expected"], run.count(), shown=job.world.leads) as advance:
-        if job.world.leads and "markdown" in job.options.formats:
-            advance = watching.Watched(lambda: refresh(run, job.options), advance, run.count())
-        means = engine.Run(run, job.settings, advance, surrogates, claims, job.world, stopwatch)
-        helping = False
-        while pending := [task for task in tasks if task.missing(run)]:
-            if not sum(work(job, task, means, stop, helping) for task in pending) and helping:
-                time.sleep(engine.PATIENCE)  # the rest is in others' hands
-                stop.check()
-                means.hear()
-            helping = True
-    if job.options.profile:
-        say(stopwatch.report(time.perf_counter() - begun))
-    if job.world.leads:
-        run.finish(header.now(), [asdict(finding) for finding in audit_attacks(job, run, before)])
-        if "html" in job.options.formats:
-            show_examples(job, run)
-
-
-def tasks_of(job: Job, groups: Sequence[plan.Group]) -> list[engine.Task]:
-    """Gather what is to be done with each data set, or part of one."""
-    parts = dict.fromkeys((group.dataset, group.part) for group in groups)
-    return [
-        engine.Task(name, part, found, tuple(group for group in groups if (group.dataset, group.part) == (name, part)))
-        for name, part in parts
-        if (found := sum(job.found[name].counts[part].values()))
-    ]
-
-
-def work(job: Job, task: engine.Task, means: engine.Run, stop: interrupts.Stop, helping: bool) -> int:
-    """Do what is free of a task; returns how many blocks that were. Raises DataError for data that has changed."""
-    dataset = job.data[task.dataset].open(task.part)
-    if len(dataset.samples) != task.samples:
-        raise datasets.DataError(
-            f"{dataset.path} had {task.samples} images when the run began and has {len(dataset.samples)} now. What was "
-            f"finished is kept; once the data is as it was, the same command goes on"
-        )
-    views, subjects = views_and_subjects(job, task.groups, stop)
-    batches = datasets.load(
-        dataset,
-        views,
-        decoder=job.options.decode,
-        chunk_size=engine.CHUNK_SIZE,
-        wanted=task.chunks(means, helping=helping),
-        workers=job.workers,
-    )
-    return engine.evaluate(batches, task, subjects, means)
-
-
-def show_examples(job: Job, run: store.Store) -> None:
-    """Make pictures of a few images of the first data set that is corrupted or attacked."""
-    for dataset in dict.fromkeys(group.dataset for group in job.groups):
-        shown = examples.chosen([group for group in job.groups if group.dataset == dataset])
-        if not shown:
-            continue
-        views, subjects = views_and_subjects(job, [group for group, _ in shown], interrupts.Stop())
-        (batch, *_) = datasets.load(job.data[dataset].open("").limited(examples.IMAGES), views)
-        made = examples.pictures(batch, subjects, shown, job.settings)
-        examples.save(run.folder, made, class_names().get(dataset, {}))
-        return
-
-
-def audit_attacks(job: Job, run: store.Store, weights: dict[str, str]) -> list[audit.Finding]:
-    """Look for what speaks against the attacks' results: in the records, and by probing the models with a few images.
-
-    weights: hashes from before the run.
-    """
-    attacked = attack_audit.attacked(job.groups)
-    if not attacked:
-        return []
-    group, findings = attacked[0], audit.audit_records(run.frame())
-    views, subjects = views_and_subjects(job, [group], interrupts.Stop())
-    (batch, *_) = datasets.load(job.data[group.dataset].open(group.part).limited(attack_audit.PROBED), views)
-    for subject, model in zip(subjects, job.models, strict=True):
-        images = as_float(batch.views[subject.views[group.view]].to(job.settings.device))
-        labels = group.scoring.positions(batch.labels).to(job.settings.device)
-        findings += attack_audit.audit_model(subject.name, model, group, images, labels, job.settings.seed)
-    return [*findings, *attack_audit.audit_weights(weights, attack_audit.weights_of(job.models, job.groups))]
-
-
-def refresh(run: store.Store, options: Options) -> None:
+def refresh(run: Store, options: Options) -> None:
     """Write report.md anew, for those who watch the run. Raises RunError or OSError."""
     try:
         report(run, replace(options, formats=("markdown",)), watching.RESAMPLES)
@@ -385,7 +210,7 @@ def refresh(run: store.Store, options: Options) -> None:
         raise RunError(str(error)) from error
 
 
-def report(run: store.Store, options: Options, resamples: int = 10_000) -> str:
+def report(run: Store, options: Options, resamples: int = 10_000) -> str:
     """Fold the records into scores, write the reports, and return the table for standard output."""
     records, seed = run.frame(), run.header["identity"]["seed"]
     header = reports.so_far(run.header, records["suite"].value_counts().to_dict())

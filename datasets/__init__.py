@@ -4,7 +4,7 @@ from .adapters import ADAPTERS, Adapter
 from .dataset import NO_CLASS, Collection, Dataset, Fingerprint, Sample, Source, whole
 from .decode import DecodeError, decode
 from .errors import DataError
-from .finding import Need, Whereabouts, find_all, size_notes
+from .finding import Need, Whereabouts, find_all, size_note
 from .labels import SPACES, WNIDS, LabelSpace, index_of_wnid
 from .loader import Batch, Failure, chunks, load
 from .registry import find, holds, open_dataset
@@ -43,6 +43,6 @@ __all__ = [
     "load",
     "open_dataset",
     "open_sample",
-    "size_notes",
+    "size_note",
     "whole",
 ]

@@ -76,16 +76,14 @@ def _source(need: Need, where: Whereabouts) -> tuple[str, str | Path | None]:
     return need.dataset, None
 
 
-def size_notes(data: Mapping[str, Collection], counts: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
-    """Say of which data sets there are other numbers of images than published; a limited run says so itself.
+def size_note(name: str, data: Collection, counts: Mapping[str, Mapping[int, int]]) -> str:
+    """Say when a data set has another number of images than published; a limited one says so itself.
 
-    counts: images by data set and part.
+    counts: images by part and label.
     """
-    notes = {}
-    for name, collection in data.items():
-        official = ADAPTERS[name].images
-        odd = [part for part, count in counts[name].items() if official.get(part) not in (count, None)]
-        if odd and collection.limit is None and collection.name == name:
-            there, should = sum(counts[name].values()), sum(official.get(part) or 0 for part in counts[name])
-            notes[name] = f"{name} here has {there:,} images, not {should:,}: not comparable with published numbers."
-    return notes
+    official, there = ADAPTERS[name].images, {part: sum(labels.values()) for part, labels in counts.items()}
+    as_published = all(official.get(part) in (count, None) for part, count in there.items())
+    if as_published or data.limit is not None or data.name != name:
+        return ""
+    should = sum(official.get(part) or 0 for part in there)
+    return f"{name} here has {sum(there.values()):,} images, not {should:,}: not comparable with published numbers."

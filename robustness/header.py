@@ -2,15 +2,15 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from types import MappingProxyType
 from typing import Any
 
 import torch
 
 from .evaluation import Settings
+from .lineup import Lineup
 from .models import Model
 from .options import Options
 from .plan import Found, Group
@@ -20,35 +20,25 @@ VERSION = "0.1.0"
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a run: those that are evaluated, and those that attacks are made on."""
-
-    evaluated: Sequence[Model]
-    surrogates: Sequence[Model]
-
-
 def header(
     command: str,
-    models: Models,
-    data: Mapping[str, Mapping[str, Any]],
+    models: Lineup,
     groups: Sequence[Group],
     found: Mapping[str, Found],
     options: Options,
     environment: Mapping[str, Any],
-    absent: Sequence[str] = (),
-    sizes: Mapping[str, str] = MappingProxyType({}),
+    absent: Sequence[str],
 ) -> dict[str, Any]:
     """Gather the header of a run that is about to start.
 
-    data: by the name that groups use; each says its dataset (name), count, classes and the hash of its ids, sizes and
-    labels. found: the same data sets, counted. absent: what the notes begin with. sizes: which data sets are not as
-    large as published. "identity" is all that a number depends on: runs with the same identity have the same records.
+    found: the data sets, by the name that groups use. absent: what the notes begin with. "identity" is all that a
+    number depends on: runs with the same identity have the same records.
     """
-    general = [*absent, *notes([*models.evaluated, *models.surrogates], data, groups, options)]
+    surrogates = [*models.surrogates.values()]
+    general = notes([*models.evaluated, *surrogates], found, groups, options)
     by_suite: dict[str, dict[str, None]] = {}
     for group in groups:
-        own = (group.note, *general, sizes.get(group.dataset))
+        own = (group.note, *absent, *general, found[group.dataset].note)
         by_suite.setdefault(group.suite, {}).update(dict.fromkeys(filter(None, own)))
     conditions: dict[str, list[str]] = {}
     for group in groups:
@@ -63,7 +53,7 @@ def header(
         "end": None,
         "records_expected": sum(records.values()),
         "suite_records": records,
-        "notes": [*absent, *sizes.values(), *general[len(absent) :]],
+        "notes": [*absent, *(data.note for data in found.values() if data.note), *general],
         "suite_notes": {suite: " ".join(own) for suite, own in by_suite.items()},
         "suite_sources": {suite: SUITES[suite].source for suite in conditions},
         "identity": {
@@ -75,8 +65,8 @@ def header(
             "views": {group.suite: group.view for group in groups},
             "jpeg": any(group.jpeg_quality for group in groups),
             "models": [_described(model) for model in models.evaluated],
-            "surrogates": [_described(model) for model in models.surrogates],
-            "data": list(data.values()),
+            "surrogates": [_described(model) for model in surrogates],
+            "data": [dict(data.identity) for data in found.values()],
             "suites": list(conditions),
             "conditions": conditions,
         },
@@ -89,7 +79,7 @@ def _described(model: Model) -> dict[str, Any]:
 
 
 def environment(
-    settings: Settings, workers: int, processes: int, compiled: bool, paths: Mapping[str, str]
+    settings: Settings, workers: int, processes: int, compiled: bool, found: Mapping[str, Found]
 ) -> dict[str, Any]:
     """Describe what the run computes on and where its data lies, by name; none of it may change a verdict."""
     cuda = settings.device.type == "cuda"
@@ -101,18 +91,16 @@ def environment(
         "compiled": compiled,
         "generators": "torch CPU (Mersenne Twister), one a sample and condition",
         "platform": platform.platform(),
-        "paths": dict(paths),
+        "paths": {data.identity["dataset"]: data.path for data in found.values()},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }
 
 
-def notes(
-    models: Sequence[Model], data: Mapping[str, Mapping[str, Any]], groups: Sequence[Group], options: Options
-) -> list[str]:
+def notes(models: Sequence[Model], found: Mapping[str, Found], groups: Sequence[Group], options: Options) -> list[str]:
     """Say what keeps the figures from being compared with others'."""
     untrained = [model.provenance.spec for model in models if model.provenance.random_weights]
     partial = [model.provenance for model in models if model.provenance.unanswered]
-    counts = " and ".join(str(described["count"]) for described in data.values())
+    counts = " and ".join(str(data.identity["count"]) for data in found.values())
     in_memory = any("In memory" in group.note for group in groups)
     return [
         *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),

@@ -1,7 +1,7 @@
 """From flags to work: which groups of conditions run on which view of which data set."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -38,10 +38,15 @@ class Found:
 
     counts: for each of its parts, how many samples have each label. A part is named `name` or `name/severity` after the
     condition that its images are under; "" is the one part of a data set of clean images. scoring: of its classes.
+    identity: its name (dataset), layout, count, classes and the hash of its ids, sizes and labels. path: where it is.
+    note: what a reader of its figures must know.
     """
 
     counts: Mapping[str, Mapping[int, int]]
     scoring: Scoring = IMAGENET
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    note: str = ""
 
     def conditions(self) -> dict[str, Condition]:
         """Return the condition of each part."""

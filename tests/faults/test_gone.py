@@ -99,10 +99,11 @@ def test_what_one_tree_has_seen_counts_for_all_that_are_opened_from_it(folder: P
 
 def test_a_part_that_lost_images_before_it_was_opened_again_ends_the_run() -> None:
     """Else the same places in the order would be other samples."""
-    job = SimpleNamespace(data={"some": SimpleNamespace(open=lambda _part: data_set(Refusing(0)))})
+    data = {"some": SimpleNamespace(open=lambda _part: data_set(Refusing(0)))}
+    pictures = evaluate_robustness.Pictures(data, [VIEW], None)  # type: ignore[arg-type]
     task = engine.Task("some", "fog/1", 5, ())
     with pytest.raises(DataError, match="here had 5 images when the run began and has 3 now"):
-        evaluate_robustness.work(job, task, None, None, False)  # type: ignore[arg-type]
+        pictures.read(task, ())
 
 
 def test_a_data_folder_that_vanishes_in_mid_run(words: tuple[object, ...], tmp_path: Path) -> None:
