@@ -4,7 +4,6 @@ import ast
 import graphlib
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,25 +100,3 @@ def test_peers_are_never_imported_by_the_product(peer: str) -> None:
 def test_old_runs_can_be_read_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
-def test_a_wheel_puts_everything_below_one_root_name(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "clone")], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"pit_robustness"}
-    tracked = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
-    missing = {f"pit_robustness/{name}" for name in tracked.stdout.split()} - set(names)
-    assert not missing
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    listed = subprocess.run(
-        [sys.executable, "-c", "from pit_robustness.evaluate_robustness import main; main(['--list-suites'])"],
-        cwd=tmp_path / "site",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "imagenet-c" in listed.stdout
