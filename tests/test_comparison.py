@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from metric_records import attacked, rows
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
+from scipy.stats import t as student
 from sklearn.metrics import cohen_kappa_score
 
 from robustness.metrics import compare
@@ -66,12 +67,19 @@ def test_error_consistency_is_cohens_kappa(counts: Any) -> None:
     one, other = (np.repeat(pattern, counts) for pattern in ([1, 1, 0, 0], [1, 0, 1, 0]))
     got = error_consistency(counts, 200, 0)
     assert got.value == pytest.approx(cohen_kappa_score(one, other), abs=1e-9)
-    assert got.low is None or got.low <= got.value <= got.high
+    if counts == (5, 0, 0, 5):  # all resamples are as consistent
+        assert (got.low, got.high) == (None, None)
+    else:
+        assert got.low < got.high
+        assert got.low <= got.value <= got.high
+    assert (got.n, got.unit) == (sum(counts), "kappa")
 
 
 @pytest.mark.parametrize("counts", [(9, 0, 0, 0), (0, 0, 0, 9), (0, 0, 0, 0)])
 def test_where_chance_leaves_no_room_there_is_no_consistency(counts: Any) -> None:
-    assert error_consistency(counts, 50, 0).value is None
+    got = error_consistency(counts, 50, 0)
+    assert (got.value, got.n, got.unit) == (None, sum(counts), "kappa")
+    assert got.note == ("both models are right everywhere, or wrong everywhere" if sum(counts) else "no samples")
 
 
 def test_holm_is_statsmodels_own() -> None:
@@ -196,6 +204,13 @@ def test_a_suite_of_its_own_means_over_what_either_model_recorded() -> None:
     assert (rain["verdict"], rain["note"]) == ("not comparable", "b: dust: no records")
 
 
+def test_the_interval_and_p_of_a_mean_are_of_one_students_distribution() -> None:
+    wrong = np.random.default_rng(0).integers(0, 6, (5, 15))
+    found = only(compared(corrupted("a", wrong), corrupted("b", wrong[::-1] // 2)).differences, metric="mean_error")
+    error = abs(found["difference"]) / student.isf(found["p"] / 2, 4)
+    assert found["high"] - found["difference"] == pytest.approx(error * student.ppf(0.975, 4))
+
+
 def test_verdicts_follow_the_corrected_p_alone() -> None:
     once = compared(clean(0.5), clean(0.43, model="b")).differences.iloc[0]  # p = 1/64
     assert once["p_holm"] == once["p"] < 0.05
@@ -223,6 +238,13 @@ def test_pairs_stand_in_the_order_asked_for() -> None:
     found = compared(*records, models=("c", "b")).differences
     assert list(zip(found["model"], found["other"], strict=True)) == [("c", "b"), ("c", "a"), ("b", "a")]
     assert list(found["difference"]) == pytest.approx([-0.3, -0.7, -0.4])
+
+
+def test_images_in_part_in_common_that_do_not_vary_say_both() -> None:
+    wrong = np.ones((3, 15), int)
+    others = corrupted("b", wrong, sample_id=["0", "1", "elsewhere"] * 75)
+    found = compared(corrupted("a", wrong), others).differences
+    assert set(found["note"]) == {"over the 2 of 4 images that both have; no interval: the images do not vary"}
 
 
 def test_only_common_images_count() -> None:
@@ -316,6 +338,25 @@ def test_shape_bias_is_higher_or_lower_and_not_ranked() -> None:
     assert row["difference"] == pytest.approx(36 / 39 - 5 / 39)
     assert row["verdict"] == "higher"
     assert "shape_bias" not in set(found.ranking["metric"])
+
+
+def test_undecided_images_widen_the_interval_of_a_shape_bias_and_do_not_move_it() -> None:
+    n, rng = 300, np.random.default_rng(0)
+    cues = {"suite": "cue-conflict", "dataset": "cue-conflict", "label": [1] * n, "texture": [2] * n}
+    decisions = [rng.choice([1, 2, 7], n, p=shares) for shares in ([0.5, 0.2, 0.3], [0.1, 0.5, 0.4])]
+    records = [rows([True] * n, **cues, pred=list(pred), model=m) for m, pred in zip("ab", decisions, strict=True)]
+    found = only(compared(*records, resamples=1000).differences, metric="shape_bias")
+    shapes = [np.where(pred == 7, np.nan, pred == 1) for pred in decisions]
+    means = [np.nanmean(shape) for shape in shapes]
+    assert found["difference"] == pytest.approx(means[0] - means[1])
+    # by the delta method
+    one, two = (
+        np.nan_to_num(shape - mean) / (shape == shape).mean() for shape, mean in zip(shapes, means, strict=True)
+    )
+    half = 1.968 * (one - two).std() / math.sqrt(n)
+    assert (found["low"], found["high"]) == pytest.approx(
+        (means[0] - means[1] - half, means[0] - means[1] + half), abs=0.01
+    )
 
 
 def test_backgrounds_compare_the_gap_and_the_challenge() -> None:
