@@ -54,9 +54,13 @@ def find_all(needs: Iterable[Need], where: Whereabouts) -> tuple[dict[str, Colle
         elif where.sample and name == SAMPLED:
             found[name] = whole(open_sample())
         elif need.required:
-            lacks = f"not found in {where.root}" if where.root else "needed"
+            if where.sample:
+                lacks, otherwise = "not among the bundled photographs", "instead of --sample"
+            else:
+                lacks = f"not found in {where.root}" if where.root else "needed"
+                otherwise = "or try --sample"
             raise DataError(
-                f"{name} is {lacks}; give --data PATH or --data-root DIR, or try --sample; "
+                f"{name} is {lacks}; give --data PATH or --data-root DIR, {otherwise}; "
                 f"`python -m datasets download {name} --data-root DIR` fetches it, or tells how"
             )
         else:

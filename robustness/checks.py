@@ -9,6 +9,8 @@ from .models import Model
 from .options import Options
 from .plan import Group
 
+WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
+
 
 def check_options(options: Options, formats: Collection[str]) -> None:
     """Raise UsageError for flags that contradict each other or ask for what there is not. formats: of reports."""
@@ -16,14 +18,23 @@ def check_options(options: Options, formats: Collection[str]) -> None:
         raise UsageError("--model is missing; --list-models shows what there is, no flags at all run the demo")
     if not (options.suite or options.attack):
         raise UsageError("--suite or --attack is missing; --list-suites and --list-attacks show what there is")
+    for spec in options.model:
+        if spec.endswith(WEIGHTS):
+            raise UsageError(
+                f"--model {spec} is a file of weights; give it with --checkpoint, and --model the network's name"
+            )
+        if spec.endswith(".py"):
+            raise UsageError(f"--model {spec} names no function; write {spec}:FUNCTION, which returns the network")
     if options.checkpoint and len(options.model) != 1:
         raise UsageError("--checkpoint needs exactly one --model")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} is not at least 1")
+    if options.max_failures < 0:
+        raise UsageError(f"--max-failures {options.max_failures} is below 0")
     if options.sample and options.data:
         raise UsageError("--sample and --data exclude each other")
     if options.name is not None and (Path(options.name).name != options.name or options.name.startswith(".")):
-        raise UsageError(f"--name {options.name!r} is not a plain folder name")
+        raise UsageError(f"--name {options.name!r} is not a plain folder name; --out says where runs are kept")
     if unknown := set(options.formats) - set(formats):
         raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(formats)}")
 

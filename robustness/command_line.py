@@ -1,37 +1,74 @@
 """From the words of a command line to options: flags, and below them the file that --config names."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App
 from cyclopts.config import Yaml
+from cyclopts.exceptions import CycloptsError, UnusedCliTokensError
 from yaml import YAMLError
 
+from .attacks import ATTACKS
 from .errors import UsageError
 from .header import VERSION
-from .options import Options
+from .options import LISTS, Options
+from .suites import SUITES
 
 ABOUT = """How robust is an ImageNet classifier, and how does it compare?
 
-    python evaluate_robustness.py --model pit_s --suite imagenet-c
+With no options at all: the demo, the bundled model on 20 bundled photographs, two minutes.
+"""
+EXAMPLES = """Examples of what may follow `python evaluate_robustness.py`:
+
+  --model pit_s --suite imagenet-c --data imagenet/val
+  --model pit_s --model resnet50 --suite all --data-root /data
+  --model resnet50 --attack pgd --eps 1/255,4/255 --data imagenet/val
+  --model mine.py:build --checkpoint mine.pth --suite imagenet --sample
 """
 
 
 def parse(words: Sequence[str]) -> Options | None:
     """Read the flags, and below them the file that --config names; None when the help was printed instead.
 
-    Exits with 2 on a flag that does not exist or has a value of the wrong type. Raises UsageError for the file.
+    Raises UsageError for flags that do not exist or have values of the wrong type, and for the file.
     """
-    app = App(name="evaluate_robustness.py", help=ABOUT, version=VERSION, help_format="plaintext")
+    app = App(
+        name="evaluate_robustness.py",
+        help=ABOUT,
+        help_epilogue=EXAMPLES,
+        help_format="plaintext",
+        version=VERSION,
+        group_commands=LISTS,
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
 
     @app.default
     def run(options: Options = Options()) -> Options:  # noqa: B008 (frozen)
         return options
 
-    options: Options | None = app(words, result_action="return_value")
-    if options is not None and options.config is not None:
-        app.config = (Yaml(options.config, must_exist=True),)
-        try:
-            options = app(words, result_action="return_value")
-        except (OSError, YAMLError) as error:
-            raise UsageError(f"--config {options.config} cannot be read as YAML: {error}") from error
+    options: Options | None = None
+    try:
+        options = app(words)
+        if options is not None and options.config is not None:
+            app.config = (Yaml(options.config, must_exist=True),)
+            options = app(words)
+    except UnusedCliTokensError as error:
+        raise UsageError(_told(str((error.unused_tokens or [""])[0]))) from error
+    except CycloptsError as error:
+        raise UsageError(str(error)) from error
+    except (OSError, YAMLError) as error:
+        raise UsageError(f"--config {options and options.config} cannot be read as YAML: {error}") from error
     return options
+
+
+def _told(word: str) -> str:
+    """Say which flag a word without one may be meant for."""
+    if word in SUITES or word == "all":
+        flag = "suite"
+    elif word in ATTACKS:
+        flag = "attack"
+    else:
+        flag = "data" if Path(word).exists() else "model"
+    return f"{word} stands without a flag; did you mean --{flag} {word}? A flag is repeated for each value"

@@ -11,11 +11,12 @@ from .classifier import Precision
 from .plan import AttackFlags
 
 MODEL = Group.create_ordered("Model")
-DATA = Group.create_ordered("Suites and data")
+DATA = Group.create_ordered("Data")
+MEASURES = Group.create_ordered("What to measure")
 ATTACK = Group.create_ordered("Attacks")
-COMPUTING = Group.create_ordered("Computing")
-RESULTS = Group.create_ordered("Results")
-LISTS = Group.create_ordered("Lists")
+COMPUTING = Group.create_ordered("How to compute")
+OUTPUT = Group.create_ordered("Output")
+LISTS = Group.create_ordered("Lists, plans and help")
 
 
 def _split(_type: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -23,9 +24,10 @@ def _split(_type: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(part.strip() for token in tokens for part in str(token.value).split(",") if part.strip())
 
 
-Repeated = Annotated[tuple[str, ...], Parameter(negative="", n_tokens=1, accepts_keys=False)]
-Listed = Annotated[tuple[str, ...], Parameter(negative="", n_tokens=1, converter=_split, accepts_keys=False)]
-Switch = Parameter(negative="")
+_EMPTY = Parameter(negative="", show_default=False)
+Repeated = Annotated[tuple[str, ...], _EMPTY, Parameter(n_tokens=1, accepts_keys=False)]
+Listed = Annotated[tuple[str, ...], _EMPTY, Parameter(n_tokens=1, converter=_split, accepts_keys=False)]
+Switch = Annotated[bool, _EMPTY]
 
 
 @Parameter(name="*")
@@ -37,30 +39,33 @@ class Options:
     """A model to evaluate; repeat it to compare. pit_s and sisters, any timm name, efficientnet_lite0 (bundled)."""
     checkpoint: Annotated[Path | None, Parameter(group=MODEL)] = None
     """Weights for the one --model given: .pth, .pt or .safetensors, loaded strictly."""
-    random_weights: Annotated[bool, Switch, Parameter(group=MODEL)] = False
+    random_weights: Annotated[Switch, Parameter(group=MODEL)] = False
     """Run without trained weights; stamped on every output."""
 
-    suite: Annotated[Listed, Parameter(group=DATA)] = ()
-    """A benchmark to run (--list-suites); repeat it for several, or `all`."""
     data: Annotated[str | None, Parameter(group=DATA)] = None
     """The data for the suites given: a folder, archives, a folder of parquet files or shards, hf://org/name."""
     data_root: Annotated[Path | None, Parameter(group=DATA, env_var="ROBUSTNESS_DATA")] = None
     """Where all data sets live, found by their usual names."""
-    sample: Annotated[bool, Switch, Parameter(group=DATA)] = False
+    sample: Annotated[Switch, Parameter(group=DATA)] = False
     """Use the 20 bundled photographs."""
     limit: Annotated[int | None, Parameter(group=DATA)] = None
     """Only the first N samples of a fixed order that mixes classes."""
-    jpeg: Annotated[bool, Parameter(group=DATA)] = True
-    """Store corrupted images as JPEG of quality 85, as the published ImageNet-C did, or keep them in memory."""
-    preprocessing: Annotated[Literal["benchmark", "model"], Parameter(group=DATA)] = "benchmark"
-    """Prepare the pictures of ImageNet-A, -O, -R, -Sketch and ObjectNet as their authors do or as the model states."""
     decode: Annotated[Literal["fast", "pillow"], Parameter(group=DATA)] = "fast"
     """Decode and resize fast, at most two grey levels from Pillow, or exactly as Pillow does."""
 
-    attack: Annotated[Listed, Parameter(group=ATTACK)] = ()
+    suite: Annotated[Listed, Parameter(group=MEASURES)] = ()
+    """A benchmark to run (--list-suites), or `all`; repeat it for several."""
+    attack: Annotated[Listed, Parameter(group=MEASURES)] = ()
     """An attack to run (--list-attacks); repeat it for several."""
-    norm: Annotated[str | None, Parameter(group=ATTACK)] = None
-    """linf (default), l2 or l1."""
+    jpeg: Annotated[bool, Parameter(group=MEASURES)] = True
+    """Store corrupted images as JPEG of quality 85, as the published ImageNet-C did, or keep them in memory."""
+    preprocessing: Annotated[Literal["benchmark", "model"], Parameter(group=MEASURES)] = "benchmark"
+    """Prepare the pictures of ImageNet-A, -O, -R, -Sketch and ObjectNet as their authors do or as the model states."""
+    seed: Annotated[int, Parameter(group=MEASURES)] = 0
+    """Of everything random."""
+
+    norm: Annotated[Literal["linf", "l2", "l1"] | None, Parameter(group=ATTACK)] = None
+    """What the radius is a length in; linf if not given."""
     eps: Annotated[Listed, Parameter(group=ATTACK)] = ()
     """Radii, pixels in [0, 1]: 4/255, or 1/255,2/255,4/255 for a curve."""
     steps: Annotated[int | None, Parameter(group=ATTACK)] = None
@@ -69,53 +74,55 @@ class Options:
     """Length of a step (pgd: eps/4)."""
     restarts: Annotated[int | None, Parameter(group=ATTACK)] = None
     """Random restarts (pgd: 1)."""
-    targeted: Annotated[str | None, Parameter(group=ATTACK)] = None
-    """Bring each image to a class of its own: least-likely, runner-up or random."""
+    targeted: Annotated[Literal["least-likely", "runner-up", "random"] | None, Parameter(group=ATTACK)] = None
+    """Bring each image to a class of its own."""
     surrogate: Annotated[Repeated, Parameter(group=ATTACK)] = ()
     """Make the attacks on this model and judge them on the others; repeat it for a transfer matrix."""
-    fixed_batches: Annotated[bool, Switch, Parameter(group=ATTACK)] = False
+    fixed_batches: Annotated[Switch, Parameter(group=ATTACK)] = False
     """Fill up every batch of an attack, so that its rounding does not depend on how many images are left; slower."""
 
     device: Annotated[str, Parameter(group=COMPUTING)] = "auto"
     """auto, cpu, cuda or cuda:1."""
     precision: Annotated[Precision, Parameter(group=COMPUTING)] = "fp32"
     """Arithmetic of the model; verdicts are compared with fp32 in mind."""
-    compile: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    compile: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Translate the model with torch.compile: a minute or more at the start, then faster."""
     batch_size: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
     """Images a forward pass, halved when memory runs out; changes the speed and nothing else."""
     workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
     """Threads that decode images."""
-    keep_going: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    keep_going: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Count samples whose logits are not finite as wrong and as failures, instead of stopping."""
-    profile: Annotated[bool, Switch, Parameter(group=COMPUTING)] = False
+    profile: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Print where the time went; on a GPU the run is slower for it."""
 
-    out: Annotated[Path, Parameter(group=RESULTS)] = Path("results")
+    out: Annotated[Path, Parameter(group=OUTPUT)] = Path("results")
     """Where runs are kept."""
-    name: Annotated[str | None, Parameter(group=RESULTS)] = None
+    name: Annotated[str | None, Parameter(group=OUTPUT)] = None
     """The run's folder below --out; a run that is there resumes. Default: the same command's run, or a new one."""
-    fresh: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
+    fresh: Annotated[Switch, Parameter(group=OUTPUT)] = False
     """Start over instead of resuming."""
-    repair: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
+    repair: Annotated[Switch, Parameter(group=OUTPUT)] = False
     """Look for damaged parts of the run's records, put them aside and do them again."""
-    fold: Annotated[Path | None, Parameter(group=RESULTS)] = None
+    fold: Annotated[Path | None, Parameter(group=OUTPUT)] = None
     """Make the scores and reports of this run's folder anew from its records, and do nothing else."""
-    formats: Annotated[Listed, Parameter(group=RESULTS)] = ("csv", "markdown", "html")
+    formats: Annotated[Listed, Parameter(group=OUTPUT, show_default=",".join)] = ("csv", "markdown", "html")
     """Reports to write, of csv, markdown, html, latex, json, model-card."""
-    seed: Annotated[int, Parameter(group=RESULTS)] = 0
-    """Of everything random."""
-    max_failures: Annotated[int, Parameter(group=RESULTS)] = 0
+    max_failures: Annotated[int, Parameter(group=OUTPUT)] = 0
     """Unreadable samples that are accepted before the exit code is 1."""
-    dry_run: Annotated[bool, Switch, Parameter(group=RESULTS)] = False
-    """Print the plan and stop."""
-    config: Annotated[Path | None, Parameter(group=RESULTS)] = None
-    """A YAML file with these names; the command line overrides it."""
 
-    list_models: Annotated[bool, Switch, Parameter(group=LISTS)] = False
-    list_suites: Annotated[bool, Switch, Parameter(group=LISTS)] = False
-    list_attacks: Annotated[bool, Switch, Parameter(group=LISTS)] = False
-    list_corruptions: Annotated[bool, Switch, Parameter(group=LISTS)] = False
+    config: Annotated[Path | None, Parameter(group=LISTS)] = None
+    """A YAML file with these names; the command line overrides it."""
+    dry_run: Annotated[Switch, Parameter(group=LISTS)] = False
+    """Print the plan and stop."""
+    list_models: Annotated[Switch, Parameter(group=LISTS)] = False
+    """Print the names that --model takes, and stop."""
+    list_suites: Annotated[Switch, Parameter(group=LISTS)] = False
+    """Print the suites, what each measures and who published it, and stop."""
+    list_attacks: Annotated[Switch, Parameter(group=LISTS)] = False
+    """Print the attacks and the flags that each takes, and stop."""
+    list_corruptions: Annotated[Switch, Parameter(group=LISTS)] = False
+    """Print the corruptions, and stop."""
 
     @property
     def attack_flags(self) -> AttackFlags:

@@ -1,6 +1,6 @@
 """From flags to work: which groups of conditions run on which view of which data set."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -218,8 +218,16 @@ def _described(name: str, given: Mapping[str, Any], radii: Sequence[str], surrog
 def _refuse_unused(given: Mapping[str, Any], attacks: Sequence[str]) -> None:
     taken = {name: set(defaults(name)) for name in attacks}
     everywhere = {"targeted", "surrogate"} if attacks else set()
-    unused = sorted(set(given).difference(everywhere, *taken.values()))
+    unused = set(given).difference(everywhere, *taken.values())
     if unused:
-        flags = ", ".join("--" + name.replace("_", "-") for name in unused)
-        whom = f"attack {', '.join(taken)}" if taken else "a run without --attack"
-        raise UsageError(f"{flags} means nothing to {whom}")
+        known = f", which takes {_flags(everywhere.union(*taken.values()))}"
+        whom = (
+            f"attack {', '.join(taken)}{known}"
+            if taken
+            else "a run without --attack; --list-attacks shows what there is"
+        )
+        raise UsageError(f"{_flags(unused)} means nothing to {whom}")
+
+
+def _flags(names: Iterable[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in sorted(names))

@@ -44,5 +44,13 @@ class Registry(Mapping[str, T], Generic[T]):
 
 def suggest(name: str, known: list[str]) -> str:
     """Say which of the `known` names `name` may have meant: a clause for an error message."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    alike = {_plain(one): one for one in known}
+    near = [alike[one] for one in difflib.get_close_matches(_plain(name), alike, n=3, cutoff=0.5)]
+    if _plain(name) in alike:
+        del near[1:]
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
+
+
+def _plain(name: str) -> str:
+    """Write a name as one that is the same but for capitals, underscores and hyphens."""
+    return name.lower().replace("_", "-")

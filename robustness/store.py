@@ -185,7 +185,7 @@ def read_header(folder: Path) -> dict[str, Any]:
 def reopened(folder: Path) -> Store:
     """Open a run's folder to read it, whatever began it. Raises UsageError when it is none."""
     if not (folder / HEADER).exists():
-        raise UsageError(f"{folder} is not a run: there is no {HEADER}")
+        raise UsageError(f"{folder} is not a run: there is no {HEADER}; give its folder, as results/NAME")
     return Store(folder, read_header(folder), leads=False, shared=True)
 
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +21,7 @@ from PIL import Image
 import datasets
 import evaluate_robustness
 from robustness import hub
+from robustness.options import Options
 
 ROOT = Path(evaluate_robustness.__file__).parent
 LITE = ("--model", "efficientnet_lite0")
@@ -198,6 +202,21 @@ def test_no_trained_weights_and_no_network_is_exit_code_1(
         ((*LITE, "--suite", "imagenet", "--sample", "--data", "."), "exclude each other"),
         ((*LITE, "--model", "pit_ti", "--suite", "imagenet", "--checkpoint", "x", "--sample"), "exactly one --model"),
         ((*LITE, "--config", "nowhere.yaml"), "cannot be read as YAML"),
+        (("--modle", "pit_s"), "Did you mean --model"),
+        (("pit_s", "--sample"), "did you mean --model pit_s?"),
+        ((*LITE, "--suite", "imagenet-c", "imagenet-r"), "did you mean --suite imagenet-r?"),
+        ((*LITE, "pgd", "--sample"), "did you mean --attack pgd?"),
+        ((*LITE, "--suite", "imagenet", str(ROOT)), f"did you mean --data {ROOT}?"),
+        ((*LITE, "--suite", "ImageNet_C", "--sample"), "unknown suite 'ImageNet_C'; did you mean imagenet-c?"),
+        (("--model", "net.py", "--suite", "imagenet", "--sample"), "write net.py:FUNCTION"),
+        (("--model", "net.pth", "--suite", "imagenet", "--sample"), "give it with --checkpoint"),
+        ((*LITE, "--attack", "pgd", "--norm", "Linf", "--sample"), 'Did you mean "linf"?'),
+        ((*LITE, "--attack", "fgsm", "--steps", "2", "--sample"), "fgsm, which takes --eps, --norm"),
+        (
+            (*LITE, "--suite", "imagenet", "--sample", "--limit", "ten"),
+            'Invalid value for --limit: unable to convert "ten"',
+        ),
+        ((*LITE, "--suite", "imagenet", "--sample", "--max-failures", "-1"), "--max-failures -1 is below 0"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_code_2(
@@ -210,11 +229,30 @@ def test_bad_usage_is_one_sentence_and_exit_code_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_flags_that_do_not_exist_are_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        call("--modle", "pit_s", out=tmp_path)
-    assert stop.value.code == 2
-    assert "Did you mean --model" in capsys.readouterr().err
+def test_what_a_config_file_has_wrong_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "run.yaml"
+    for content, sentence in (("modle: pit_s", "modle"), ("- a", "must be a mapping"), ("limit: ten", '"ten"')):
+        config.write_text(content)
+        assert call("--config", config, out=tmp_path) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and sentence in error and "run.yaml" in error
+
+
+def test_help_has_groups_and_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_robustness.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    groups = ("Model", "Data", "What to measure", "Attacks", "How to compute", "Output", "Lists, plans and help")
+    assert re.findall(r"^╭─ (.+?) ─+╮$", printed, flags=re.MULTILINE) == list(groups)
+    examples = re.findall(r"^  (--.*)$", printed, flags=re.MULTILINE)
+    assert len(examples) == 4
+    assert all(evaluate_robustness.parse(shlex.split(example)) for example in examples)
+
+
+def test_every_flag_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_robustness.main(["--help"]) == 0
+    flags = re.findall(r"^│ (--\S+)(?: .*?)??(?: {2,}(\S.*?))? +│$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert len(flags) == len(fields(Options)) + 2
+    assert [flag for flag, explained in flags if not explained] == []
 
 
 def test_a_run_of_that_name_with_other_settings_is_refused_and_fresh_starts_over(
