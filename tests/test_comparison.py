@@ -223,14 +223,31 @@ def test_verdicts_follow_the_corrected_p_alone() -> None:
     assert set(found["verdict"]) == {"tied"}
 
 
-def test_ranking_says_which_places_are_tied() -> None:
-    found = compared(clean(0.5, model="c"), clean(0.9), clean(0.88, model="b"))
+@pytest.mark.parametrize("names", ["abc", "cab", "bca"])
+def test_ranking_says_which_places_are_tied(names: str) -> None:
+    best, next_best, worst = names
+    found = compared(clean(0.5, model=worst), clean(0.9, model=best), clean(0.88, model=next_best))
     ranking = found.ranking
     assert list(ranking) == RANKING
-    assert list(ranking["model"]) == ["a", "b", "c"]
+    assert list(ranking["model"]) == list(names)
     assert list(zip(ranking["best_place"], ranking["worst_place"], ranking["tied_with"], strict=True)) == [
-        *((1, 2, "b"), (1, 2, "a"), (3, 3, "")),
+        *((1, 2, next_best), (1, 2, best), (3, 3, "")),
     ]
+
+
+def test_figures_of_different_images_are_resampled_apart() -> None:
+    wrong = np.random.default_rng(0).integers(0, 6, (12, 15))
+    few = [corrupted(model, wrong[rows]) for model, rows in (("a", slice(4)), ("b", slice(4, 8)))]
+    many = [corrupted(m, wrong[:, ::step]).assign(suite="own") for m, step in (("a", 1), ("b", -1))]
+    together = compared(*few, *many).differences
+    apart = pd.concat([compared(*few).differences, compared(*many).differences])
+    pd.testing.assert_frame_equal(
+        *(
+            table.drop(columns="p_holm").sort_values(["suite", "metric"], ignore_index=True)
+            for table in (together, apart)
+        ),
+        check_exact=False,
+    )
 
 
 def test_pairs_stand_in_the_order_asked_for() -> None:

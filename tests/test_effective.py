@@ -95,6 +95,7 @@ def test_a_whole_run_has_the_figure_and_parts_of_it_the_reason() -> None:
     assert got["value"] == pytest.approx(0.30 - expected, abs=1e-12)
     assert got["low"] < got["value"] < got["high"]
 
+    assert not pd.isna(score(folded(clean, shifted[:49_500]), "clean", "effective_robustness")["value"])
     limited = score(folded(clean, shifted[:1000]), "clean", "effective_robustness")
     assert pd.isna(limited["value"])
     assert limited["note"] == "1000 of the 50000 images of imagenet-sketch: the line is of the whole set"
