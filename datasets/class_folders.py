@@ -10,6 +10,7 @@ from .errors import DataError, some
 from .sources import Entries, JoinedTree, Tree, unwrapped
 from .tables.rows import Rows
 
+INSIDE = ("val", "validation", "test")
 _CLOSED = re.compile(r"train|n\d{8}|\d{1,4}")
 
 
@@ -46,7 +47,14 @@ def descend(tree: Tree, arrived: Callable[[Entries], bool], inside: Collection[s
         tree = tree.below((known or only)[0])
 
 
-def to_classes(tree: Tree, classes: Classes, inside: Collection[str] = ("val", "validation", "test")) -> Tree:
+def find_classes(
+    data: Tree | Rows, name: str, classes: Classes, layout: str, inside: Collection[str] = INSIDE
+) -> Dataset:
+    """Step down to the class folders and read them, or rows. Raises DataError as `read_classes`."""
+    return read_classes(data if isinstance(data, Rows) else to_classes(data, classes, inside), name, classes, layout)
+
+
+def to_classes(tree: Tree, classes: Classes, inside: Collection[str] = INSIDE) -> Tree:
     """Step down to the folder that holds the class folders or, failing that, images."""
     return descend(tree, lambda entries: any(classes.label_of(name) is not None for name in entries.folders), inside)
 

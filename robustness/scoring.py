@@ -4,7 +4,6 @@ ImageNet-A and -R are scored among their 200 classes only, ObjectNet and ImageNe
 cue-conflict averages probabilities over 16 categories: each by its authors' evaluation code.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -113,4 +112,3 @@ class Scoring:
 
 
 IMAGENET = Scoring(tuple(range(CLASSES)), tuple((index,) for index in range(CLASSES)), "1000-way")
-Scorings = Mapping[str, Scoring]

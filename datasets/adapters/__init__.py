@@ -1,28 +1,16 @@
 """One file a benchmark, or a family of them: its layouts, its classes, and how many images there should be."""
 
-from . import (
-    background_challenge,
-    corruptions,
-    cue_conflict,
-    imagenet,
-    imagenet_a,
-    imagenet_o,
-    imagenet_r,
-    imagenet_sketch,
-    imagenet_v2,
-    objectnet,
-    stylized_imagenet,
-)
+from . import background_challenge, corruptions, cue_conflict, imagenet, imagenet_v2, objectnet, wnid_folders
 from .adapter import Adapter
 
 _ALL = (
     imagenet.ADAPTER,
-    imagenet_a.ADAPTER,
-    imagenet_o.ADAPTER,
-    imagenet_r.ADAPTER,
-    imagenet_sketch.ADAPTER,
+    wnid_folders.IMAGENET_A,
+    wnid_folders.IMAGENET_O,
+    wnid_folders.IMAGENET_R,
+    wnid_folders.IMAGENET_SKETCH,
     imagenet_v2.ADAPTER,
-    stylized_imagenet.ADAPTER,
+    wnid_folders.STYLIZED_IMAGENET,
     corruptions.IMAGENET_C,
     corruptions.IMAGENET_C_BAR,
     corruptions.IMAGENET_3DCC,

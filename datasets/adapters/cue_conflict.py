@@ -8,11 +8,10 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from ..class_folders import Classes, read_classes, to_classes
+from ..class_folders import Classes, find_classes
 from ..dataset import Collection, Sample, whole
 from ..errors import DataError
 from ..labels import SIXTEEN
-from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 LABELS = dict(zip(SIXTEEN.names, SIXTEEN.codes, strict=True))
@@ -23,8 +22,7 @@ _CONFLICT = re.compile(r"(?P<shape>[a-z]+)\d+-(?P<texture>[a-z]+)\d+")
 
 def read_categories(data: Data, name: str) -> Collection:
     """Read folders of the 16 categories, or rows. Raises DataError."""
-    place = data if isinstance(data, Rows) else to_classes(data, CLASSES)
-    return whole(read_classes(place, name, CLASSES, LAYOUT))
+    return whole(find_classes(data, name, CLASSES, LAYOUT))
 
 
 def read_cue_conflict(data: Data) -> Collection:
@@ -43,15 +41,10 @@ def _with_texture(sample: Sample, path: str) -> Sample:
     return replace(sample, texture=LABELS[match["texture"]])
 
 
+def _adapter(name: str, *folders: str) -> Adapter:
+    return Adapter(name, partial(read_categories, name=name), "sixteen", {"": 160}, classes=16, folders=folders)
+
+
 CUE_CONFLICT = Adapter("cue-conflict", read_cue_conflict, space="sixteen", images={"": 1_280}, classes=16)
-EDGES = Adapter(
-    "edges", partial(read_categories, name="edges"), space="sixteen", images={"": 160}, classes=16, folders=("edge",)
-)
-SILHOUETTES = Adapter(
-    "silhouettes",
-    partial(read_categories, name="silhouettes"),
-    space="sixteen",
-    images={"": 160},
-    classes=16,
-    folders=("silhouette", "filled-silhouettes"),
-)
+EDGES = _adapter("edges", "edge")
+SILHOUETTES = _adapter("silhouettes", "silhouette", "filled-silhouettes")

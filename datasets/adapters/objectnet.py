@@ -4,10 +4,9 @@ Barbu et al. 2019, NeurIPS; objectnet-1.0.zip of objectnet.dev, whose password i
 which the view `objectnet` cuts off.
 """
 
-from ..class_folders import Classes, read_classes, to_classes
+from ..class_folders import Classes, find_classes
 from ..dataset import Collection, whole
 from ..labels import OBJECTNET
-from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
 LABELS = dict(zip(OBJECTNET.names, OBJECTNET.codes, strict=True))
@@ -21,8 +20,8 @@ CLASSES = Classes(
 
 def read_objectnet(data: Data) -> Collection:
     """Read the 113 types that ImageNet has too, and leave out the rest. Raises DataError."""
-    place = data if isinstance(data, Rows) else to_classes(data, CLASSES, ("images", "objectnet-1.0"))
-    return whole(read_classes(place, ADAPTER.name, CLASSES, "type folders, of which 113 count"))
+    layout = "type folders, of which 113 count"
+    return whole(find_classes(data, ADAPTER.name, CLASSES, layout, ("images", "objectnet-1.0")))
 
 
 ADAPTER = Adapter(
