@@ -139,10 +139,10 @@ def _groups(name: str, found: Mapping[str, Found], *, jpeg: bool, own_views: boo
     chosen = {part: condition for part, condition in parts.items() if (condition.name, condition.params) in wanted}
     for part, condition in chosen.items():
         view = "stored-224" if suite.stored else view
-        yield Group(name, ready, view, (condition,), part, found[ready].scoring, stored_as_jpeg=suite.stored_as_jpeg)
+        yield Group(name, ready, view, (condition,), part, found[ready].scoring, stored_as_jpeg=bool(suite.stored))
     if not chosen and suite.conditions and suite.dataset in found:
-        quality = JPEG_QUALITY if jpeg and suite.stored_as_jpeg else None
-        yield Group(name, suite.dataset, view, suite.conditions, "", scoring, quality, suite.stored_as_jpeg)
+        quality = JPEG_QUALITY if jpeg and suite.stored else None
+        yield Group(name, suite.dataset, view, suite.conditions, "", scoring, quality, bool(suite.stored))
     elif not chosen and parts:
         raise UsageError(f"the data of {ready} holds nothing of suite {name}; it holds {', '.join(parts)}")
 
