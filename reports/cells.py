@@ -51,6 +51,16 @@ def bare(measured: Measurement | None) -> str:
     return number(measured.value, measured.unit).removesuffix(" %")
 
 
+def printable(text: str) -> str:
+    """Put a question mark for what a terminal or a browser would not print, or would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def place(suite: str, dataset: str) -> str:
+    """Name where a figure was measured: by the suite, and by the data set where that is not to be expected."""
+    return suite if dataset in (suite, "imagenet") else f"{suite} ({dataset})"
+
+
 def plain(value: object) -> str:
     """Write a value of the header: lists and mappings in a row, truth as yes or no, None as a dash."""
     if value is None or value == "":

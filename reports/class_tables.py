@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .cells import number
+from .cells import number, place
 from .results import Results
 from .selection import shown
 from .table import Table
@@ -40,8 +40,7 @@ def _cells(row: object) -> tuple[str, ...]:
 
 
 def _caption(suite: str, dataset: str, classes: int) -> str:
-    where = suite if dataset in (suite, "imagenet") else f"{suite} ({dataset})"
     return (
-        f"Classes that lose and win most under {where}, of {classes}, with 95 % intervals of the change. The most "
-        "extreme of many classes look more extreme than they are. n: images of the class."
+        f"Classes that lose and win most under {place(suite, dataset)}, of {classes}, with 95 % intervals of the "
+        "change. The most extreme of many classes look more extreme than they are. n: images of the class."
     )

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
 from .cells import NOT_MEASURED, figure, number
 from .published import Match, matches
-from .results import Results
+from .results import Results, rows
 from .table import Subject, Table, labels
 
 UNKNOWN = "not comparable"  # the verdict
@@ -33,10 +31,10 @@ def comparison_table(results: Results) -> Table:
 
 def comparison_grid(results: Results) -> Table:
     """Lay out the same differences with a row a pair and a column a figure, for narrow places."""
-    rows = _rows(results, "differences")
-    figures = tuple(dict.fromkeys(name for name, _ in rows))
+    found = _rows(results, "differences")
+    figures = tuple(dict.fromkeys(name for name, _ in found))
     pairs: dict[str, dict[str, str]] = {}
-    for name, row in rows:
+    for name, row in found:
         said = row["verdict"] if row["difference"] is None else f"{_difference(row)} {row['verdict']}"
         pairs.setdefault(f"{row['model']} − {row['other']}", {})[name] = said
     cells = tuple((pair, *(own.get(name, NOT_MEASURED) for name in figures)) for pair, own in pairs.items())
@@ -93,12 +91,6 @@ def files(results: Results) -> dict[str, str]:
         return {}
     tables = {file: getattr(results.comparison, name) for name, file in FILES.items()}
     return {file: table.to_csv(index=False, lineterminator="\n") for file, table in tables.items() if len(table)}
-
-
-def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the rows of a table as plain values, None for what is missing."""
-    found: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
-    return found
 
 
 def _rows(results: Results, name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from .comparisons import FILES, rows
-from .results import Results
+from .comparisons import FILES
+from .results import Results, rows
 
 
 def render(results: Results) -> dict[str, str]:

@@ -7,6 +7,7 @@ one column or two; a table with too many columns or rows for a page goes on in a
 import re
 from collections.abc import Iterator, Sequence
 
+from .cells import printable
 from .document import Section, document
 from .limits import warnings
 from .results import Results
@@ -58,7 +59,7 @@ def render(results: Results) -> dict[str, str]:
         if section.title in _SECTIONS
         for text in _section(section, protocol)
     ]
-    opening = f"% {_comment(results.header['name'])}\n% needs \\usepackage{{booktabs,array}}"
+    opening = f"% {printable(results.header['name'])}\n% needs \\usepackage{{booktabs,array}}"
     return {"tables.tex": "\n\n".join([opening, *tables]) + "\n"}
 
 
@@ -78,10 +79,6 @@ def _letter(letter: str) -> str:
     if letter in _COMMANDS:
         return _COMMANDS[letter]
     return letter if (letter.isascii() and letter.isprintable()) or letter in _ACCENTED else f"[U+{ord(letter):04X}]"
-
-
-def _comment(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _protocol(results: Results) -> Iterator[str]:

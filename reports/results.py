@@ -93,9 +93,7 @@ class Results:
     def measurements(self) -> tuple[Measurement, ...]:
         """The scores as plain values, models in the header's order and otherwise as they stand."""
         ranks = {model: rank for rank, model in enumerate(self.models)}
-        table = self.scores[COLUMNS].astype(object).where(self.scores[COLUMNS].notna(), None)
-        rows = [_measurement(*row) for row in table.itertuples(index=False)]
-        return tuple(sorted(rows, key=lambda row: ranks[row.model]))
+        return tuple(sorted(map(_measurement, rows(self.scores[COLUMNS])), key=lambda row: ranks[row.model]))
 
     def data_of(self, dataset: str) -> Mapping[str, Any] | None:
         """Find what the header says of a data set that records name; None if it says nothing."""
@@ -109,8 +107,13 @@ class Results:
         return list(dict.fromkeys((*named, *self.scores["model"])))
 
 
-def _measurement(*row: Any) -> Measurement:
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the rows of a table as plain values, None for what is missing."""
+    found: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return found
+
+
+def _measurement(row: Mapping[str, Any]) -> Measurement:
     """Type the cells of one row: a table read from a file has floats for integers, and nothing for an empty note."""
-    cells = dict(zip(COLUMNS, row, strict=True))
-    severity, note = cells.pop("severity"), cells.pop("note")
-    return Measurement(**cells | {"severity": None if severity is None else int(severity), "note": note or ""})
+    severity = None if row["severity"] is None else int(row["severity"])
+    return Measurement(**{**row, "severity": severity, "note": row["note"] or ""})

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from . import differing
+from .cells import printable
 from .comparisons import comparison_grid
 from .limits import warnings
 from .results import Results
@@ -43,9 +44,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _wrap(content: str, width: int) -> list[str]:
-    """Break into lines; what a terminal would not print, or would obey, becomes a question mark."""
-    printable = "".join(letter if letter.isprintable() else "?" for letter in content)
-    return textwrap.wrap(printable, width, subsequent_indent=_GAP) or [""]
+    return textwrap.wrap(printable(content), width, subsequent_indent=_GAP) or [""]
 
 
 def _width(column: Column) -> int:

@@ -254,7 +254,7 @@ def test_cue_conflicts_give_a_shape_bias(tmp_path: Path, photographs_by_name: Fi
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--suite", "imagenet-a", "--sample"), "imagenet-a is needed"),
+        (("--suite", "imagenet-a", "--sample"), "imagenet-a is not among the bundled photographs"),
         (("--suite", "imagenet-a", "--data-root", "{}"), "imagenet-a is not found in"),
         (("--suite", "imagenet-r", "--data", "{}/imagenet"), "ImageNet-R has 200 class folders"),
         (("--suite", "imagenet-c", "--data", "{}/broken-c"), "fog lacks severity 2, 3, 4, 5"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import altair as alt
 import pandas as pd
 
-from ..results import Results
+from ..results import Results, rows
 from ..selection import shown
 from .colours import FAINT
 from .drawing import Figure, colour, data, draw, panels
@@ -34,13 +34,12 @@ def reliability(results: Results) -> Iterator[Figure]:
 def _figure(where: str, tables: Sequence[pd.DataFrame], models: Sequence[str]) -> Figure:
     table = pd.concat([own for own in tables if len(own)], ignore_index=True)
     series = list(dict.fromkeys(table["series"]))
-    fields = ["model", "series", "confidence", "accuracy", "low", "high"]
-    rows = table[fields].astype(object).where(table[fields].notna(), None).to_dict("records")
+    points = rows(table[["model", "series", "confidence", "accuracy", "low", "high"]])
     encoded = colour("series:N", series)
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=5)
     x = alt.X("confidence:Q", title="mean confidence of a bin", scale=scale, axis=axis)
     y = alt.Y("accuracy:Q", title="accuracy", scale=scale, axis=axis)
-    base = alt.Chart(data(rows)).encode(x=x, color=encoded["color"])
+    base = alt.Chart(data(points)).encode(x=x, color=encoded["color"])
     ideal = base.mark_rule(color=FAINT, strokeDash=[5, 3]).encode(
         x=alt.datum(0), x2=alt.datum(1), y=alt.datum(0), y2=alt.datum(1), color=alt.value(FAINT)
     )

@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from ..cells import printable
 from .colours import FAINT, INK, LINE, PAPER, SERIES, styled
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # as wide as each other, and the first comes with vl-convert
@@ -129,7 +130,7 @@ def panels(layers: Sequence[alt.Chart], size: Size, field: str, names: Sequence[
 def _printable(value: Any) -> Any:
     if not isinstance(value, str):
         return None if value is None or value != value else value
-    return "".join(letter if letter.isprintable() else "?" for letter in value)
+    return printable(value)
 
 
 def slug(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from ..cells import figure
+from ..cells import figure, place
 from ..heat import SCALE, shade
 from ..results import Measurement, Results
 from ..selection import shown
@@ -22,9 +22,8 @@ def severities(results: Results) -> Iterator[Figure]:
     errors = [row for row in errors if row.value is not None and row.model in models]
     for suite, dataset in dict.fromkeys((row.suite, row.dataset) for row in errors):
         own = [row for row in errors if (row.suite, row.dataset) == (suite, dataset)]
-        where = suite if dataset in (suite, "imagenet") else f"{suite} ({dataset})"
-        yield _heat_map(where, own)
-        yield _curves(where, own)
+        yield _heat_map(place(suite, dataset), own)
+        yield _curves(place(suite, dataset), own)
 
 
 def _heat_map(where: str, rows: Sequence[Measurement]) -> Figure:

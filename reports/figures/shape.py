@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from ..cells import figure
-from ..results import Measurement, Results
+from ..results import Measurement, Results, rows
 from ..selection import shown
 from .drawing import Figure, colour, data, draw, slug
 
@@ -30,8 +30,9 @@ def _figure(suite: str, table: pd.DataFrame, overall: Sequence[Measurement], mod
     title, scale = "texture ← shape bias → shape", alt.Scale(domain=[0, 1])
     x = alt.X("shape_bias:Q", title=title, scale=scale, axis=alt.Axis(format="%"))
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(grid=True))
-    rows = table[_FIELDS].astype(object).where(table[_FIELDS].notna(), None).to_dict("records")
-    base = alt.Chart(data(rows)).encode(y=y, color=series["color"], yOffset=alt.YOffset("model:N", sort=list(models)))
+    base = alt.Chart(data(rows(table[_FIELDS]))).encode(
+        y=y, color=series["color"], yOffset=alt.YOffset("model:N", sort=list(models))
+    )
     bars = base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     marks = base.mark_point(size=45, filled=True, opacity=1).encode(x=x, shape=series["shape"])
     totals = alt.Chart(data({"model": row.model, "shape_bias": row.value} for row in overall))
