@@ -33,7 +33,7 @@ if TYPE_CHECKING or not __package__:
     from robustness.store import Store, reopened
     from robustness.suites import SUITES
 else:  # installed below one root name
-    from . import datasets, pit, reports
+    from . import datasets, pit, reports  # noqa: F401
     from .robustness import computing, engine, execution, forecast, interrupts, listings, metrics, plan, runs, watching
     from .robustness.command_line import parse
     from .robustness.errors import RunError, UsageError
@@ -46,7 +46,6 @@ else:  # installed below one root name
     from .robustness.suites import SUITES
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-PIT_MODELS = pit.__all__  # importing pit is what registers them in timm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -72,10 +72,10 @@ def load(
     """Yield one batch for each wanted chunk, in the order wanted.
 
     wanted: indices into `chunks(len(dataset.samples), chunk_size)`, each asked for when reading of it begins; None
-    means all. workers: threads that read ahead;
-    with 0 the caller's own thread does the work. The batches do not depend on it. decoder: "pillow" gives Pillow's own
-    levels, from which "fast" is up to two away, and takes more than twice as long; both leave out the same samples.
-    Raises ValueError for arguments out of range, DataError for data that is unusable as a whole, or has gone meanwhile.
+    means all. workers: threads that read ahead; with 0 the caller's own thread does the work. The batches do not depend
+    on it. decoder: "pillow" gives Pillow's own levels, from which "fast" is up to two away, and takes more than twice
+    as long; both leave out the same samples. Raises ValueError for arguments out of range, DataError for data that is
+    unusable as a whole, or has gone meanwhile.
     """
     parts = chunks(len(dataset.samples), chunk_size)
     if workers < 0 or not views:

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
+
+from local_server import Answering, listening
 
 
 @dataclass
@@ -52,20 +53,19 @@ class FileServer:
         return [asked for _, asked, _ in self.requests]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     """One answer; `site` is set by `serving`."""
 
     site: ClassVar[FileServer]
-    timeout = 10
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
         self.site.requests.append((self.path, wanted, condition))
         file = self.site.files.get(self.path)
         if file is None or file.statuses:
-            self._answer(404 if file is None else file.statuses.pop(0), {"Content-Length": "0", "Retry-After": "0"})
+            self.answer(404 if file is None else file.statuses.pop(0), {"Content-Length": "0", "Retry-After": "0"})
         elif file.redirect:
-            self._answer(302, {"Location": file.redirect, "Content-Length": "0"})
+            self.answer(302, {"Location": file.redirect, "Content-Length": "0"})
         else:
             valid = condition in (None, file.etag, file.modified)
             self._send(file, int(wanted[6:-1]) if wanted and file.ranges and valid else None)
@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, file: Served, start: int | None) -> None:
         size = len(file.content)
         if start is not None and start >= size:
-            self._answer(416, {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
+            self.answer(416, {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
             return
         first = 0 if start is None or file.whole_range else start
         headers = {"Content-Type": file.kind, "ETag": file.etag, "Last-Modified": file.modified}
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
             headers["Transfer-Encoding"] = "chunked"
         elif file.states_length:
             headers["Content-Length"] = str(size - first)
-        self._answer(200 if start is None else 206, headers)
+        self.answer(200 if start is None else 206, headers)
         body = file.content[first:]
         if file.cuts or file.stalls:
             self._write(file, body[: file.cut_after])
@@ -101,30 +101,10 @@ class Handler(BaseHTTPRequestHandler):
     def _write(self, file: Served, body: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(body), body) if file.chunked else body)
 
-    def _answer(self, status: int, headers: dict[str, str | None]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            if value is not None:
-                self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
 def serving() -> Iterator[FileServer]:
-    """Serve from a free port until the block ends; every connection closes with its answer (HTTP/1.0)."""
+    """Serve from a free port until the block ends."""
     site = FileServer()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"site": site}))
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that has given up
-    site.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler, site.over, site=site) as site.port:
         yield site
-    finally:
-        site.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -3,19 +3,16 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-LARGE = (
-    ".safetensors",
-    ".bin",
-    ".parquet",
-    ".tar",
-)  # in LFS: the hub redirects to another host, with the SHA-256 as linked ETag
+from local_server import Answering, listening
+
+# in LFS: the hub redirects to another host, with the SHA-256 as linked ETag
+LARGE = (".safetensors", ".bin", ".parquet", ".tar")
 
 
 @dataclass
@@ -51,16 +48,15 @@ class Hub:
         return sum(request.startswith("GET /cdn/") for request in self.requests)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     """One answer; `hub` is set by `serving`."""
 
     hub: ClassVar[Hub]
-    timeout = 10
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802
         self.do_GET()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         hub, path = self.hub, urlsplit(self.path).path
         hub.requests.append(f"{self.command} {path}")
         commit = {"X-Repo-Commit": hub.commit}
@@ -78,25 +74,25 @@ class Handler(BaseHTTPRequestHandler):
         repository, _, rest = path.removeprefix("/").removeprefix("datasets/").partition("/resolve/")
         revision, _, name = rest.partition("/")
         if (refusal := hub.refusal or self._not_found(repository, revision, name)) is not None:
-            self._answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"} | commit)
+            self.answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"} | commit)
         elif name.endswith(LARGE):
             size, digest = len(hub.files[name]), hashlib.sha256(hub.files[name]).hexdigest()
             linked = {"X-Linked-Size": str(size), "X-Linked-Etag": f'"{digest}"', "Content-Length": "0"}
-            self._answer(302, commit | linked | {"Location": f"http://localhost:{hub.port}/cdn/{name}"})
+            self.answer(302, commit | linked | {"Location": f"http://localhost:{hub.port}/cdn/{name}"})
         else:
-            self._answer(307, commit | {"Location": pinned + name, "Content-Length": "0"})
+            self.answer(307, commit | {"Location": pinned + name, "Content-Length": "0"})
 
     def _listing(self, asked: str, tree: str) -> None:
         """Describe the repository, or list its files: `org/name`, `org/name/revision/main`, `org/name` and a tree."""
         repository, _, revision = asked.partition("/revision/")
         if (refusal := self.hub.refusal or self._not_found(repository, tree or revision or "main")) is not None:
-            self._answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"})
+            self.answer(refusal[0], {"X-Error-Code": refusal[1], "Content-Length": "0"})
             return
         files = [_entry(name, content) for name, content in self.hub.files.items()]
         siblings = [{"rfilename": entry["path"]} for entry in files]
         described = {"id": repository, "sha": self.hub.commit, "siblings": siblings}
         content = json.dumps(files if tree else described).encode()
-        self._answer(200, {"Content-Type": "application/json", "Content-Length": str(len(content))})
+        self.answer(200, {"Content-Type": "application/json", "Content-Length": str(len(content))})
         self.wfile.write(content)
 
     def _not_found(self, repository: str, revision: str, name: str | None = None) -> tuple[int, str] | None:
@@ -116,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         part = content[start:]
         if hub.lying:
             part = part[:-1] + bytes([part[-1] ^ 1])
-        self._answer(206 if asked else 200, headers | {"Content-Length": str(len(part))})
+        self.answer(206 if asked else 200, headers | {"Content-Length": str(len(part))})
         if self.command == "HEAD":
             return
         if hub.stalling:
@@ -128,30 +124,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(part)
 
-    def _answer(self, status: int, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """Serve `hub` from a free port until the block ends; every connection closes with its answer (HTTP/1.0)."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": hub}))
-    hub.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    """Serve `hub` from a free port until the block ends."""
+    with listening(Handler, hub.over, hub=hub) as hub.port:
         yield hub
-    finally:
-        hub.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _entry(name: str, content: bytes) -> dict[str, object]:

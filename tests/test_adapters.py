@@ -8,18 +8,12 @@ from typing import Literal
 import numpy as np
 import pytest
 from PIL import Image
+from trees import put
 
 from datasets import ADAPTERS, NO_CLASS, SPACES, WNIDS, DataError, View, find, holds, load, open_dataset
 from datasets.adapters.corruptions import C_3D, C_BAR, C
 
 SEVERITIES = ("1", "2", "3", "4", "5")
-
-
-def put(root: Path, *names: str, content: bytes = b"x") -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return root
 
 
 def picture(colour: tuple[int, int, int], size: int = 224) -> bytes:

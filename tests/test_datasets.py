@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
+from trees import put
 
 from datasets import (
     WNIDS,
@@ -34,13 +35,6 @@ LABELS = (65, 970, 230)
 
 def open_imagenet(place: Path) -> Dataset:
     return open_dataset("imagenet", place).open()
-
-
-def put(root: Path, *names: str, content: bytes = b"x") -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return root
 
 
 def labels_of(dataset: Dataset) -> dict[str, int]:

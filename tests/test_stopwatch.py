@@ -6,18 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from clock import Clock
 
 from robustness.stopwatch import Stopwatch
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -6,22 +6,13 @@ from typing import Any
 
 import pytest
 import small_runs
+from clock import Clock
 
 import evaluate_robustness
 from robustness import store, watching
 from robustness.errors import RunError
 from robustness.options import Options
 from robustness.watching import INTERVAL, SHARE, Watched
-
-
-class Clock:
-    """A clock that stands still unless it is told how much time passes."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def watched(clock: Clock, cost: float, records: int = 0) -> tuple[Watched, list[float]]:

@@ -55,8 +55,8 @@ def open_hub(text: str) -> Rows:
     """Open `hf://org/name` or `hf://org/name@revision`, from the cache unless the hub has a newer one.
 
     Of several splits the validation images are fetched, else the test images. The content is hashed at the first call
-    of a process, half a second a GB. Raises DataError when the data set cannot
-    be had, has neither parquet files nor webdataset shards, or its content is damaged; and as `open_rows`.
+    of a process, half a second a GB. Raises DataError when the data set cannot be had, has neither parquet files nor
+    webdataset shards, or its content is damaged; and as `open_rows`.
     """
     match = _NAME.fullmatch(text)
     if match is None:
