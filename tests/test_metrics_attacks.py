@@ -112,7 +112,11 @@ def test_attacks_of_one_radius_or_other_steps_are_no_family() -> None:
     ("records", "note"),
     [
         (radii([9, 9, 1]), "2 of 3 samples were never fooled"),
-        (radii([1, 1], [False, False]), "no sample was right when clean and attacked with every radius"),
+        (radii([1, 1], [False, False]), "no sample was right when clean"),
+        (
+            [part.iloc[place : place + 1] for place, part in enumerate(radii([1, 1, 1]))],
+            "no sample was right when clean and attacked with every radius",
+        ),
         ([part.assign(success=None) for part in radii([1])], "3 of 3 samples have no success"),
         ([part.assign(clean_correct=None) for part in radii([1])], "3 of 3 samples have no clean_correct"),
     ],

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..condition import parse
 from .evaluation import Evaluation, lacking
-from .rates import robust_accuracy
+from .rates import attackable, robust_accuracy
 from .score import FRACTION, Score, join_notes, unmeasured
 from .statistics import CONFIDENCE, Array, bootstrap
 
@@ -60,16 +60,11 @@ def median_distance(records: pd.DataFrame, norm: str, evaluation: Evaluation, no
     column is missing; a bound is None where it is infinite. Interval: a bootstrap over images.
     """
     unit = f"{norm} distance of pixels in [0, 1]"
-    if reason := lacking(records, "clean_correct"):
-        return unmeasured(reason, unit)
-    attackable = records[records["clean_correct"].astype("bool")]
-    n = len(attackable)
-    if reason := lacking(attackable, "success") or lacking(attackable, norm):
-        return unmeasured(reason, unit, n)
-    if n == 0:
-        return unmeasured("no sample was right when clean", unit)
-    fooled = attackable["success"].to_numpy(dtype=bool)
-    distances = np.where(fooled, attackable[norm].to_numpy(dtype=np.float64), np.inf)
+    attacked, reason = attackable(records, "success", norm)
+    if reason:
+        return unmeasured(reason, unit, len(attacked))
+    fooled = attacked["success"].to_numpy(dtype=bool)
+    distances = np.where(fooled, attacked[norm].to_numpy(dtype=np.float64), np.inf)
     return median_score(distances, unit, evaluation, note)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..condition import parse
-from .evaluation import Evaluation, lacking
+from .evaluation import Evaluation
 from .minimal_norm import median_score, pixels
+from .rates import attackable
 from .score import Score, join_notes, unmeasured
 
 
@@ -35,14 +36,12 @@ def median_eps(records: pd.DataFrame, family: Mapping[str, float], evaluation: E
     """
     unit = f"{parse(next(iter(family)))[1]['norm']} radius of pixels in [0, 1]"
     own = records[records["condition"].isin(list(family))]
-    if reason := lacking(own, "clean_correct"):
+    attacked, reason = attackable(own, "success")
+    if reason:
         return unmeasured(reason, unit)
-    attackable = own[own["clean_correct"].astype("bool")]
-    if reason := lacking(attackable, "success"):
-        return unmeasured(reason, unit)
-    eps = attackable["condition"].map(family).to_numpy(dtype=np.float64)
-    fooled = attackable["success"].to_numpy(dtype=bool)
-    by_sample = pd.Series(np.where(fooled, eps, np.inf)).groupby(attackable["sample_id"].to_numpy(), observed=True)
+    eps = attacked["condition"].map(family).to_numpy(dtype=np.float64)
+    fooled = attacked["success"].to_numpy(dtype=bool)
+    by_sample = pd.Series(np.where(fooled, eps, np.inf)).groupby(attacked["sample_id"].to_numpy(), observed=True)
     smallest = by_sample.min()[by_sample.size() == len(family)]
     if smallest.empty:
         return unmeasured("no sample was right when clean and attacked with every radius", unit)
