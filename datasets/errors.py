@@ -1,10 +1,18 @@
 """What goes wrong with data, said so that a person can act on it."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 
 
 class DataError(RuntimeError):
     """The data cannot be used; the message says what was found, where, and what to do."""
+
+
+def unknown(name: str, known: Collection[str]) -> DataError:
+    """Say that there is no data set `name`, and which of the known ones may be meant."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
+    return DataError(f"unknown data set {name!r}; {hint}")
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:

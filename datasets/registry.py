@@ -1,13 +1,12 @@
 """Data sets by name: where people keep them, and how they are opened."""
 
-import difflib
 from pathlib import Path
 
 from .adapters import ADAPTERS
 from .adapters.adapter import Adapter, Data
 from .class_folders import descend
 from .dataset import Collection
-from .errors import DataError
+from .errors import unknown
 from .sources import ARCHIVES, open_tree
 from .tables.hub_rows import is_hub, open_hub
 from .tables.rows import Rows, open_rows
@@ -16,8 +15,7 @@ from .tables.rows import Rows, open_rows
 def adapter_of(name: str) -> Adapter:
     """Return the adapter of data set `name`; raises DataError with the nearest known names."""
     if name not in ADAPTERS:
-        near = difflib.get_close_matches(name, ADAPTERS, n=3) or sorted(ADAPTERS)
-        raise DataError(f"unknown data set {name!r}; known: {', '.join(near)}")
+        raise unknown(name, ADAPTERS)
     return ADAPTERS[name]
 
 

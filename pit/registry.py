@@ -8,18 +8,6 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from .model import PiTConfig, PoolingTransformer, checkpoint_filter_fn
 from .weights import pretrained_cfg
 
-__all__ = [
-    "CONFIGS",
-    "pit_b",
-    "pit_b_distilled",
-    "pit_s",
-    "pit_s_distilled",
-    "pit_ti",
-    "pit_ti_distilled",
-    "pit_xs",
-    "pit_xs_distilled",
-]
-
 CONFIGS = {
     "pit_ti": PiTConfig(patch_size=16, stride=8, head_dim=32, depths=(2, 6, 4), heads=(2, 4, 8)),
     "pit_xs": PiTConfig(patch_size=16, stride=8, head_dim=48, depths=(2, 6, 4), heads=(2, 4, 8)),

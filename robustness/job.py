@@ -31,7 +31,7 @@ class Request:
 
 def request(options: Options, formats: Collection[str], environ: Mapping[str, str]) -> Request:
     """Read what they ask for, the demo if nothing. formats: of reports. Raises UsageError for what makes no sense."""
-    options = demo(options) if options.chooses_nothing else options
+    options = _demo(options) if options.chooses_nothing else options
     check_options(options, formats)
     suites = asked_suites(options.suite)
     attacks = attack_conditions(options.suite, options.attack, options.attack_flags)
@@ -39,7 +39,7 @@ def request(options: Options, formats: Collection[str], environ: Mapping[str, st
     return Request(options, suites, attacks, computing.settings(options, world), computing.workers(options), world)
 
 
-def demo(options: Options) -> Options:
+def _demo(options: Options) -> Options:
     """Ask for the bundled model on the bundled photographs, corrupted and attacked."""
     suite, attack, eps = ("imagenet-c",), ("fgsm", "pgd"), options.eps or ("1/255",)
     return replace(options, model=(BUNDLED,), sample=True, suite=suite, attack=attack, eps=eps)

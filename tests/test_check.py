@@ -72,7 +72,7 @@ def test_another_copy_has_another_fingerprint(tmp_path: Path) -> None:
         (["edges"], 2, "edges needs --data PATH or --data-root DIR"),
         (["edges", "--data-root", "{}"], 1, "edges is not found in"),
         (["edges", "--data", "{}/absent"], 1, "cannot be opened"),
-        (["edgy", "--data", "{}"], 1, "unknown data set 'edgy'; known: edges"),
+        (["edgy", "--data", "{}"], 1, "unknown data set 'edgy'; did you mean edges"),
         (["imagenet-a", "--data", "{}"], 1, "is empty"),
     ],
 )

@@ -275,7 +275,7 @@ def test_places_and_names(tmp_path: Path) -> None:
     for name in ("ILSVRC2012/val", "imagenet", "imagenet/val"):  # from the last resort to the first choice
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
         assert find("imagenet", tmp_path) == tmp_path / name
-    with pytest.raises(DataError, match="unknown data set 'imagenot'; known: imagenet"):
+    with pytest.raises(DataError, match="unknown data set 'imagenot'; did you mean imagenet"):
         open_dataset("imagenot", tmp_path)
 
 

@@ -10,13 +10,12 @@ The facts are in `downloads.csv`, each with its source. One row is one file:
 """
 
 import csv
-import difflib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import unknown
 from .progress import in_units
 
 _UNITS = {"MB": 10**6, "GB": 10**9}
@@ -72,9 +71,7 @@ CATALOGUE = read_catalogue(Path(__file__).parent / "downloads.csv")
 def files_of(name: str) -> tuple[RemoteFile, ...]:
     """List the files of a data set. Raises DataError with the nearest known names for one that is not known."""
     if name not in CATALOGUE:
-        near = difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(CATALOGUE))}"
-        raise DataError(f"unknown data set {name!r}; {hint}")
+        raise unknown(name, CATALOGUE)
     return CATALOGUE[name]
 
 
