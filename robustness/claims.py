@@ -14,6 +14,7 @@ import os
 import socket
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -194,15 +195,14 @@ def _removed(path: Path, dead: Holder | None) -> bool:
     """Remove a dead process's claim; False when another process was faster, whose own claim is then left in place."""
     aside = unseen(path)
     try:
-        path.rename(aside)  # which one process alone can do
-        if _read(aside) == dead:
-            return True
-        os.link(aside, path)
-    except (FileNotFoundError, FileExistsError):
-        pass
+        with suppress(FileNotFoundError, FileExistsError):
+            path.rename(aside)  # which one process alone can do
+            if _read(aside) == dead:
+                return True
+            os.link(aside, path)
+        return False
     finally:
         aside.unlink(missing_ok=True)
-    return False
 
 
 def _numbers() -> str:
