@@ -101,8 +101,9 @@ def processor() -> str:
 
 
 def lacking(rows: Iterable[Comparison]) -> list[str]:
-    """List what the peers cannot do, each once."""
-    return [f"- {peer}: {lacks}." for peer, lacks in dict.fromkeys((row.peer, row.lacks) for row in rows) if lacks]
+    """List what the peers cannot do, each once, by the name before a comma."""
+    found = dict.fromkeys((row.peer.partition(",")[0], row.lacks) for row in rows if row.lacks)
+    return [f"- {peer}: {lacks}." for peer, lacks in found]
 
 
 def script(

@@ -36,7 +36,7 @@ from .turns import take_turns, used, wall
 
 SEVERITIES = (1, 2, 3, 4, 5)
 SIDES = OURS, PEER = "ours", "imagecorruptions"
-UNIT = "ms an image"
+UNIT = "processor ms an image"
 LACKS = (
     "takes one picture at a time, draws from NumPy's global generator, runs on the CPU alone, "
     "and fails to import beside NumPy 2 unless names are put back as is done here"
@@ -85,13 +85,14 @@ def on_cpu(names: list[str], images: Tensor, rounds: int, peer_images: int) -> I
         found = costs[name] = compare(images, name, rounds, 1 if name == "glass_blur" else peer_images)
         floor = median(own / least for own, least in zip(found[OURS], found["copy"], strict=True))
         yield Comparison(name, *SIDES, UNIT, found[OURS], found[PEER], LACKS, f"ours is {floor:.0f} copies")
-    yield from together(costs, {"standard": [name for name in STANDARD if name in costs], "": names})
+    standard = [name for name in STANDARD if name in costs]
+    yield from together(costs, {"standard": standard} | ({"": names} if len(names) > len(standard) else {}))
 
 
 def together(costs: Mapping[str, Costs], groups: Mapping[str, list[str]]) -> Iterator[Comparison]:
     """Compare what groups of corruptions cost, with and without glass blur, whose loop in Python outweighs the rest."""
     for kind, group in groups.items():
-        for blurred in (True, False):
+        for blurred in (True, False) if "glass_blur" in group and len(group) > 1 else (True,):
             members = [name for name in group if blurred or name != "glass_blur"]
             what = f"{len(members)} {kind} corruptions{'' if blurred else ' without glass blur'}".replace("  ", " ")
             for how, fold in {"geometric mean": geometric_mean, "sum": sum}.items():
@@ -120,7 +121,9 @@ def on_gpu(name: str, images: Tensor, rounds: int) -> Comparison:
     costs = take_turns(contenders, rounds)
     note = f"{1000 / median(costs['ours']):.0f} images a second; the peer has no such thing"
     subject = f"{name} on {torch.cuda.get_device_name()}, batch {batch}"
-    return Comparison(subject, "ours", "ours, draws made before", UNIT, costs["ours"], costs["alone"], note=note)
+    return Comparison(
+        subject, "ours", "ours, draws made before", "ms an image", costs["ours"], costs["alone"], note=note
+    )
 
 
 def measure(options: argparse.Namespace) -> Iterator[Comparison]:

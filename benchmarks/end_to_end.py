@@ -32,7 +32,7 @@ from .comparison import DATA, Comparison, script
 from .turns import take_turns
 from .whole_runs import MODEL, Turn, bare, ours, people, timm_loop
 
-TIMM, SET_UP, PEOPLE = "timm's validation", "timm's validation, set up as ours", "DataLoader, imagecorruptions, timm"
+TIMM, SET_UP, PEOPLE = "timm's validation", "timm's validation, set up as ours", "DataLoader + imagecorruptions + timm"
 LACKS = {
     TIMM: "keeps no record of an image, gives no interval, cannot resume, knows no corruption and no attack",
     PEOPLE: "is a script that everybody writes anew: no draw repeatable by image, no records, intervals or resuming",

@@ -5,8 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+from benchmarks import attacks
 from benchmarks.__main__ import BEGIN, END, PARTS
+from benchmarks.attackers import Network, Scene
 from benchmarks.comparison import HEADING, Comparison, lacking, missing, spread
 from benchmarks.turns import take_turns
 
@@ -65,6 +69,15 @@ def test_everybody_has_a_turn_in_every_round_and_the_first_warms_up() -> None:
     turns = take_turns({name: lambda name=name: order.append(name) or len(order) for name in "ab"}, 2)
     assert order == ["a", "b"] * 3
     assert turns == {"a": [3, 5], "b": [4, 6]}
+
+
+def test_a_peer_that_is_not_installed_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 10))
+    scene = Scene("linear", Network(network), torch.rand(2, 3, 8, 8), torch.zeros(2, dtype=torch.long))
+    rows = list(attacks.compare(scene, "fgsm", "1/255", 1))
+    assert [row.peer for row in rows if row.measured] == ["bare cost", "bare cost"]
+    assert [row.peer for row in rows if row.note == "it is not installed"] == ["torchattacks", "foolbox", "art"]
 
 
 def test_the_table_replaces_the_old_one_and_keeps_the_prose(tmp_path: Path) -> None:
