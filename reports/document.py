@@ -136,9 +136,5 @@ def _records(caption: str, columns: Mapping[str, str], records: Sequence[Mapping
 
 def _pairs(caption: str, values: Mapping[str, Any]) -> Table:
     """A table of names and values; a mapping among the values gets a row for each of its entries."""
-    flat = {
-        name if inner is None else f"{name}, {inner}": entry
-        for name, value in values.items()
-        for inner, entry in (value.items() if isinstance(value, dict) else ((None, value),))
-    }
-    return Table(caption, ("what", "value"), tuple((name, plain(value)) for name, value in flat.items()), 2)
+    rows = tuple((name, plain(value)) for name, value in differing.flat(values).items())
+    return Table(caption, ("what", "value"), rows, 2)
