@@ -231,7 +231,7 @@ def test_bad_usage_is_one_sentence_and_exit_code_2(
 
 def test_what_a_config_file_has_wrong_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "run.yaml"
-    for content, sentence in (("modle: pit_s", "modle"), ("- a", "must be a mapping"), ("limit: ten", '"ten"')):
+    for content, sentence in (("modle: pit_s", "modle"), ("- a", "run.yaml"), ("limit: ten", '"ten"')):
         config.write_text(content)
         assert call("--config", config, out=tmp_path) == 2
         error = capsys.readouterr().err
