@@ -4,11 +4,14 @@ Four are in use: Kaggle's, Caffe's, TensorFlow's, and the one of the challenge's
 """
 
 import re
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from .errors import DataError
 from .labels import WNIDS, index_of_wnid
@@ -16,6 +19,11 @@ from .labels import WNIDS, index_of_wnid
 ToIndex = Callable[[str], int | None]  # what a label file says of an image → class index, None if it means no class
 _DEVKIT = "ILSVRC2012_devkit_t12"
 _DEVKIT_META = "meta.mat"
+# What SciPy raises for a file that is damaged or not MATLAB's; NotImplementedError for a newer one's.
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, NotImplementedError),
+    *(ArithmeticError, MemoryError, RecursionError, MatReadError, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ def _devkit_id(file: Path) -> ToIndex:
     try:
         synsets = loadmat(meta, squeeze_me=True)["synsets"]
         wnids = {int(number): str(wnid) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)}
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{file} needs the development kit's {_DEVKIT_META} beside it, but: {error}") from error
     return lambda label: index_of_wnid(wnids.get(int(label), ""))
 

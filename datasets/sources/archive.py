@@ -15,6 +15,7 @@ from .tree import Entries, is_image, relative
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME, DEEPEST = 4096, 64  # bytes of a member's path, as file systems have it, and folders above it
 LARGEST = 256 * 2**20  # bytes of a member; the largest photographs of the benchmarks have a tenth of it
 
 
@@ -115,9 +116,15 @@ class OpenFile:
 def inside(name: str, place: Path) -> str:
     """Normalise the name of a member of the archive at `place`; "" for the root itself, such as `./`.
 
-    Raises DataError for a name that is absolute or leaves the root.
+    Raises DataError for a name that is absolute, leaves the root, or is longer or deeper than any on a disk: each of the
+    folders above a member takes memory.
     """
     path = PurePosixPath(name)
+    if len(name) > LONGEST_NAME or len(path.parts) > DEEPEST:
+        raise DataError(
+            f"{place} has a member {name[:40]!r}… of {len(name)} letters in {len(path.parts)} folders; such an archive "
+            f"is broken or hostile. Get it from where it was published"
+        )
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise DataError(
             f"{place} has a member named {name!r}, which would lie outside; such an archive is broken or hostile. "

@@ -114,10 +114,16 @@ class Members:
 
 
 def _check(arrays: Arrays, folders: int) -> None:
+    kinds = {"folders": np.uint8, "names": np.uint8}
+    for name in ("folders", "firsts", "names", "starts", "offsets", "sizes"):
+        if arrays[name].dtype != kinds.get(name, np.int64) or arrays[name].ndim != 1:
+            raise ValueError(f"the array {name} of an archive's members is of another kind")
     firsts, starts, count = arrays["firsts"], arrays["starts"], len(arrays["sizes"])
     fits = len(firsts) == folders + 1 and len(starts) == count + 1 and len(arrays["offsets"]) == count
     if not (fits and firsts[0] == 0 and firsts[-1] == count and starts[0] == 0 and starts[-1] == len(arrays["names"])):
         raise ValueError("the arrays of an archive's members do not fit each other")
+    if any((np.diff(bounds) < 0).any() for bounds in (firsts, starts)) or (arrays["sizes"] < 0).any():
+        raise ValueError("an archive's members overlap")
 
 
 def _sorted(folder: dict[str, tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import tarfile
 import uuid
 import zipfile
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _VERSION = 1
 _LONGEST_HEADER = 2**20  # bytes; the name and the attributes of one member
+# Longer than any name or number; tarfile searches such runs in a time that grows with their square (CVE-2024-6232).
+_DIGITS = re.compile(rb"[0-9]{300}")
 _PADDING = 2**20  # bytes of zeros after the last member; tar fills up to a multiple of at most so many
 # What NumPy and zipfile raise for a damaged file; RuntimeError for flags that it makes look like encryption.
 _UNREADABLE = (
@@ -44,7 +47,10 @@ class _Headers(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not 0 <= size <= _LONGEST_HEADER:
             raise tarfile.ReadError(f"a header of {size} bytes")
-        return super().read(size)
+        content = super().read(size)
+        if _DIGITS.search(content):
+            raise tarfile.ReadError("a number of hundreds of digits")
+        return content
 
 
 def index_of(path: Path, stat: os.stat_result) -> Members:
@@ -84,7 +90,7 @@ def scan(raw: io.RawIOBase, path: Path) -> Members:
                     odd.append(name)
             headers.seek(tar.offset)
             _check_end(headers.read(_LONGEST_HEADER), path, count, tar.offset)
-    except (tarfile.TarError, ValueError) as error:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last of headers of headers
         raise DataError(f"{path} is cut off or damaged after {count} members: {error}; {_FETCH_AGAIN}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read after {count} members: {error.strerror or error}") from error

@@ -1,6 +1,7 @@
 """A zip read in place, from several threads at once."""
 
 import errno
+import lzma
 import stat
 import struct
 import threading
@@ -16,8 +17,18 @@ from .members import Member, MemberList, Members
 PUBLIC_PASSWORDS = (b"objectnetisatestset",)  # ObjectNet's, which its page states to keep the images from crawlers
 _RATIO = 200  # of sizes without and with compression; photographs reach 1.1, pictures of one colour some tens
 _ENCRYPTED = 0x1
+LONGEST = 2**63 - 1  # bytes of a file, as disks count them; a header can state more
 # What zipfile raises for damage, and for passwords (RuntimeError) and compressions (NotImplementedError) it cannot use.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, struct.error, ValueError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    ValueError,
+    OverflowError,
+)
 _LOCAL_HEADER = struct.Struct("<26xHH")  # the lengths of name and extra field, after which the content begins
 
 
@@ -34,7 +45,7 @@ class ZipArchive:
         self.place = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, OSError) as error:
             raise DataError(f"{path} is cut off, damaged or no zip ({error}); fetch it again") from error
         self._lock = threading.Lock()
         self._infos = self._zip.infolist()
@@ -99,6 +110,8 @@ def _members(infos: Sequence[zipfile.ZipInfo], path: Path) -> Members:
             gathered.add_folder(name)
         elif stat.S_ISLNK(mode):
             odd.append(name)
+        elif info.file_size > LONGEST:
+            raise DataError(f"{path} is damaged: {name} would have {info.file_size} bytes; fetch it again")
         else:
             gathered.add(name, number, info.file_size)
     refuse_odd(odd, path)

@@ -173,7 +173,8 @@ def _open(path: Path) -> _File:
         groups = [reader.metadata.row_group(number) for number in range(reader.num_row_groups)]
         measures = tuple((group.num_rows, group.total_byte_size) for group in groups)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} is cut off, damaged or no parquet file ({error}); fetch it again") from error
+        reason = " ".join(str(error).split())  # Arrow's words may be of several lines
+        raise DataError(f"{path} is cut off, damaged or no parquet file ({reason}); fetch it again") from error
     if len(labels) != sum(rows for rows, _ in measures):
         raise DataError(f"{path} is damaged: it has {len(labels)} labels for another number of rows; fetch it again")
     if None in labels:

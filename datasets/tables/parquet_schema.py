@@ -57,7 +57,7 @@ def _features(schema: pa.Schema, place: Path) -> Mapping[str, Mapping[str, Any]]
     try:
         features = json.loads(noted)["info"]["features"]
         return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         log.warning("%s: what its schema says of the columns cannot be read (%s)", place, error)
         return {}
 

@@ -91,8 +91,10 @@ def _label(tree: Tree, image: str) -> int:
         raise DataError(f"{tree.place}: {image} has no label beside it, neither .cls nor .json, as others have")
     try:
         label = json.loads(tree.read(file))
-    except ValueError as error:
-        raise DataError(f"{tree.place}: {file} holds no label ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{tree.place}: {file} holds no label ({str(error)[:200]})") from error
+    except OSError as error:
+        raise DataError(f"{tree.place}: {file} cannot be read: {error.strerror or error}") from error
     if isinstance(label, dict):
         label = next((label[key] for key in _LABEL_KEYS if key in label), None)
     if not isinstance(label, int) or isinstance(label, bool):
