@@ -28,7 +28,7 @@ HUB = "https://huggingface.co"
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that another try may change
 LONGEST_PAUSE = 120.0  # seconds
 _PAGE = re.compile(r"(text/html|application/(xhtml\+xml|json))\b", re.IGNORECASE)
-_RANGE = re.compile(r"bytes (?P<start>\d+)-(?P<end>\d+)/(?P<total>\d+|\*)")
+_RANGE = re.compile(r"bytes (?P<start>[0-9]{1,18})-(?P<end>[0-9]{1,18})/(?P<total>[0-9]{1,18}|\*)")
 _HANDLERS = (  # urllib's own choice would follow a redirect to ftp: too
     request.ProxyHandler,
     request.HTTPHandler,

@@ -99,8 +99,9 @@ class Part:
     def origin(self) -> Origin | None:
         """Where the bytes come from; None where that is not on record."""
         try:
-            return Origin(**json.loads(self._note.read_text()))
-        except (OSError, ValueError, TypeError):  # no note, or half of one: then it is not on record
+            origin = Origin(**json.loads(self._note.read_text()))
+            return origin if origin.validator is None or _sendable(origin.validator) else None
+        except (OSError, ValueError, TypeError, RecursionError):  # no note, or half of one: then it is not on record
             return None
 
     def restart(self) -> None:
@@ -160,6 +161,11 @@ class Part:
 def mismatch(target: Path) -> Path:
     """Say where a file that is not as published is kept."""
     return target.with_name(target.name + ".mismatch")
+
+
+def _sendable(validator: object) -> bool:
+    """Say whether a header can hold it."""
+    return isinstance(validator, str) and validator.isascii() and validator.isprintable()
 
 
 def _hashes(algorithms: Collection[str]) -> dict[str, "hashlib._Hash"]:
