@@ -14,6 +14,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -31,6 +32,8 @@ app = App(
     help_format="plaintext",
     version_flags=(),
     suppress_keyboard_interrupt=False,
+    exit_on_error=False,
+    print_error=False,
 )
 DataRoot = Annotated[Path, Parameter(env_var="ROBUSTNESS_DATA")]
 
@@ -39,6 +42,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command with `words` for its arguments and return its exit code; they default to the command line's."""
     try:
         code: int | None = app(words, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(error, MISUSED)
     except KeyboardInterrupt:
         print("interrupted; what has come is kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
@@ -137,8 +142,8 @@ def check_command(
     return FAILED if report.problems else DONE
 
 
-def _fail(error: DataError, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+def _fail(error: DataError | CycloptsError, code: int) -> int:
+    print(f"error: {str(error).strip()}", file=sys.stderr, flush=True)
     return code
 
 

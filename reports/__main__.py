@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
 
 # This command joins two packages, as evaluate_robustness.py joins all: figures are folded and compared from records.
 if __package__ == "reports":
@@ -35,7 +36,14 @@ from .results import Comparison, Results
 
 DONE, FAILED, MISUSED = 0, 1, 2
 _OF_A_MODEL = "model-card"  # the format that is of one run's models
-app = App(name="python -m reports", help=__doc__, help_format="plaintext", version_flags=())
+app = App(
+    name="python -m reports",
+    help=__doc__,
+    help_format="plaintext",
+    version_flags=(),
+    exit_on_error=False,
+    print_error=False,
+)
 Formats = Annotated[str, Parameter(help=f"Which files to write, of {','.join(FORMATS)}.")]
 
 
@@ -43,6 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command with `words` for its arguments and return its exit code; they default to the command line's."""
     try:
         code: int | None = app(words, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(error, MISUSED)
     except (ReportError, OSError) as error:
         return _fail(error, FAILED)
     return code or DONE
@@ -175,7 +185,7 @@ def _formats(listed: str) -> list[str]:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    print(f"error: {str(error).strip()}", file=sys.stderr, flush=True)
     return code
 
 
