@@ -1,6 +1,7 @@
 """A run's folder, read again without what made it: its header, and its records or, where these are gone, its tables."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import pyarrow.parquet as pq
 from . import details
 from .comparisons import FILES
 from .errors import ReportError
+from .header_shape import misfits
 from .results import COLUMNS, COMPARISON_COLUMNS, SCHEMA, Comparison, Results
 from .unfinished import so_far
 
 HEADER, RECORDS, SCORES = "run.json", "records", "scores.csv"
 _NAMES = ["model", "suite", "dataset", "condition", "sample_id"]  # few different ones in many rows
 _NUMBERS = ("severity", "value", "difference", "low", "high", "p", "p_holm")  # what may be missing from tables
+_COUNTS = ("n", "best_place", "worst_place")
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -27,7 +30,8 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise ReportError(f"{folder} is not a run: there is no {HEADER}")
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        json.dumps(header, allow_nan=False, ensure_ascii=False).encode()  # ValueError for what cannot be written again
+    except (OSError, ValueError, RecursionError) as error:
         raise ReportError(f"{path} cannot be read: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("identity"), dict):
         raise ReportError(f"{path} is not the header of a run")
@@ -41,6 +45,8 @@ def read_header(folder: Path) -> dict[str, Any]:
         Results(header, pd.DataFrame(columns=COLUMNS))
     except ReportError as error:
         raise ReportError(f"{path}: {error}") from error
+    if wrong := next(misfits(header), None):
+        raise ReportError(f"{path} is damaged: {wrong!a}"[:300])
     return header
 
 
@@ -56,7 +62,8 @@ def read_records(folder: Path) -> pd.DataFrame:
     try:
         records = pa.concat_tables(tables, promote_options="default").unify_dictionaries().to_pandas()
     except (pa.ArrowException, ValueError) as error:
-        raise ReportError(f"{folder / RECORDS} is damaged ({error})") from error
+        reason = " ".join(str(error).split())
+        raise ReportError(f"{folder / RECORDS} is damaged ({reason})") from error
     if missing := [name for name in _NAMES if name not in records]:
         raise ReportError(f"the records of {folder} lack the columns {', '.join(missing)}")
     return records
@@ -66,8 +73,9 @@ def _table(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path, partitioning=None, page_checksum_verification=True, read_dictionary=_NAMES)
     except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())  # Arrow's words may be of several lines
         raise ReportError(
-            f"{path} is damaged ({error}); the run's own command with --repair does this part again"
+            f"{path} is damaged ({reason}); the run's own command with --repair does this part again"
         ) from error
     return table.replace_schema_metadata(None)
 
@@ -99,10 +107,24 @@ def _number(text: str) -> float | None:
     return float(text) if text else None  # to the last digit, which pandas 2 does not read
 
 
+def _refuse_impossible(table: pd.DataFrame) -> None:
+    """Raise ValueError for numbers that no run writes, and no report can show."""
+    if table.isin([math.inf, -math.inf]).any(axis=None):
+        raise ValueError("a number is infinite")
+    for name in _COUNTS:
+        if name in table and len(table) and not pd.api.types.is_numeric_dtype(table[name]):
+            raise ValueError(f"{name} is no number somewhere")
+    if {"low", "high"} <= {*table} and (table["low"].isna() != table["high"].isna()).any():
+        raise ValueError("an interval has one end")
+    if {"n", "value"} <= {*table} and len(table) and ((table["n"] < 1) & table["value"].notna()).any():
+        raise ValueError("a figure is of no image")
+
+
 def _csv(path: Path) -> pd.DataFrame:
     try:
         # "NA" is a name
         table = pd.read_csv(path, keep_default_na=False, converters=dict.fromkeys(_NUMBERS, _number))
+        _refuse_impossible(table)
         return table.astype({"severity": "Int8"}) if "severity" in table else table
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ReportError(f"{path} cannot be read: {error}") from error

@@ -175,10 +175,12 @@ def read_header(folder: Path) -> dict[str, Any]:
     path = folder / HEADER
     try:
         header = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read as a run's header: {error}") from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA_VERSION:
         raise RunError(f"{path} is not the header of a run of schema {SCHEMA_VERSION}")
+    if not isinstance(header.get("identity"), dict) or not isinstance(header.get("start"), str):
+        raise RunError(f"{path} is damaged: it does not tell what was run, and when")
     return header
 
 
