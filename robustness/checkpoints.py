@@ -1,10 +1,13 @@
 """Weights in files: reading them safely, unwrapping them, loading them strictly, and naming them by their numbers."""
 
 import hashlib
+import struct
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +19,11 @@ from .errors import RunError
 StateDict = Mapping[str, Tensor]
 WRAPPERS = ("state_dict_ema", "model_ema", "model", "state_dict", "model_state_dict")  # averaged weights first, as timm
 PREFIX = "module."
+# What a damaged file makes the unpickler and the archive reader raise.
+UNREADABLE = (
+    *(UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, ValueError, TypeError, AttributeError),
+    *(LookupError, AssertionError, ArithmeticError, MemoryError, struct.error),
+)
 NAMED = 10  # mismatching keys spelt out before the rest is only counted
 
 
@@ -25,13 +33,19 @@ def read_state_dict(path: Path) -> StateDict:
     Raises RunError when the file is absent, is no checkpoint, holds pickled code, or holds no tensors.
     """
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        content = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
     except FileNotFoundError:
         raise RunError(f"checkpoint {path} does not exist") from None
-    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except UNREADABLE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(f"checkpoint {path} cannot be read as tensors only: {reason}") from error
     return unwrap(content, path)
+
+
+def _unpickled(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickles that it does not expect; what it cannot read it refuses
+        return torch.load(path, "cpu", weights_only=True)
 
 
 def unwrap(content: object, path: Path) -> StateDict:
@@ -44,6 +58,8 @@ def unwrap(content: object, path: Path) -> StateDict:
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange:
         raise RunError(f"checkpoint {path} holds more than tensors: {_first(strange)}")
+    if unnamed := [repr(key) for key in content if not isinstance(key, str)]:
+        raise RunError(f"checkpoint {path} has tensors without a name: {_first(unnamed)}")
     if all(key.startswith(PREFIX) for key in content):
         return {key.removeprefix(PREFIX): value for key, value in content.items()}
     return content

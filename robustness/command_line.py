@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App
-from cyclopts.config import Yaml
+from cyclopts.config import Dict
 from cyclopts.exceptions import CycloptsError, UnusedCliTokensError
-from yaml import YAMLError
+from yaml import YAMLError, safe_load
 
 from .attacks import ATTACKS
 from .errors import UsageError
@@ -52,15 +53,26 @@ def parse(words: Sequence[str]) -> Options | None:
     try:
         options = app(words)
         if options is not None and options.config is not None:
-            app.config = (Yaml(options.config, must_exist=True),)
+            config = Dict(_read(options.config))
+            config.source = str(options.config)
+            app.config = (config,)
             options = app(words)
     except UnusedCliTokensError as error:
         raise UsageError(_told(str((error.unused_tokens or [""])[0]))) from error
     except CycloptsError as error:
         raise UsageError(str(error)) from error
-    except (OSError, YAMLError) as error:
-        raise UsageError(f"--config {options and options.config} cannot be read as YAML: {error}") from error
     return options
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read what --config names. Raises UsageError for what is no YAML file of names and values."""
+    try:
+        content = safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"--config {file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise UsageError(f"--config {file} holds no names with values, such as `suite: imagenet-c`")
+    return content
 
 
 def _told(word: str) -> str:
@@ -71,4 +83,5 @@ def _told(word: str) -> str:
         flag = "attack"
     else:
         flag = "data" if Path(word).exists() else "model"
+    word = word if word.isprintable() else ascii(word)
     return f"{word} stands without a flag; did you mean --{flag} {word}? A flag is repeated for each value"

@@ -27,6 +27,9 @@ def as_pixels(text: str) -> float:
     """Turn `4/255`, `0.5/255` or `0.5` into a float; raises UsageError for what is no number."""
     numerator, _, denominator = text.partition("/")
     try:
+        top, bottom = float(numerator), float(denominator or 1)  # 1e999999999 as a Fraction takes minutes and gigabytes
+        if not all(1e-30 < abs(value) < 1e30 for value in (top or 1.0, bottom)):
+            raise ValueError(text)
         return float(Fraction(numerator.strip()) / Fraction(denominator.strip() or 1))
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"{text!r} is not a number such as 4/255 or 0.5") from None

@@ -111,7 +111,9 @@ def _loaded(path: Path, module: nn.Module, *, differentiable: bool) -> Loaded:
     sidecar = path.with_name(path.name + ".json")
     try:
         facts = json.loads(sidecar.read_text()) if sidecar.is_file() else {}
-    except (OSError, ValueError) as error:
+        if not isinstance(facts, dict):
+            raise ValueError("it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{sidecar} cannot be read as JSON: {error}") from error
     preprocessing = stated_preprocessing(facts, str(path), STATE_IT % sidecar.name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

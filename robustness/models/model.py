@@ -89,15 +89,20 @@ def stated_preprocessing(facts: Mapping[str, Any], whose: str, how: str) -> Prep
     if missing:
         raise UsageError(f"{whose} does not state its {', '.join(missing)}; {how}")
     size = facts["input_size"]
-    height, width = (size, size) if isinstance(size, int) else size[-2:]
+    try:
+        height, width = (size, size) if isinstance(size, int) else map(int, size[-2:])
+        mean, std = (_three_numbers(facts[name], name, whose) for name in ("mean", "std"))
+        resize = int(facts.get("resize") or height / facts["crop_pct"])  # floor, as timm does
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{whose} states its preprocessing in other words: {str(error)[:200]!r}; {how}") from error
     mode: Any = facts.get("crop_mode") or "center"
-    mean, std = (_three_numbers(facts[name], name, whose) for name in ("mean", "std"))
     if height != width or facts["interpolation"] not in INTERPOLATIONS or mode not in CROPS:
         raise UsageError(
             f"{whose} wants {height}×{width} pixels, {facts['interpolation']}, {mode}; what can be followed is "
             f"a square, {' or '.join(INTERPOLATIONS)}, {' or '.join(CROPS)}"
         )
-    resize = int(facts.get("resize") or height / facts["crop_pct"])  # floor, as timm does
     return Preprocessing(int(height), resize, facts["interpolation"], mode, mean, std)
 
 
