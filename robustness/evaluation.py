@@ -105,7 +105,7 @@ class Evaluator:
     ) -> None:
         self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
         self.stopwatch, self._lanes, self._pool = stopwatch or Stopwatch(), lanes or Lanes(), pool
-        self._corruptions = Ahead(self._corrupted, pool)
+        self._corruptions: Ahead[tuple[Group, Condition, slice], dict[int, Tensor]] = Ahead(pool)
         self.spoilt: list[tuple[str, str]] = []
         self._logits: dict[tuple[str, int, bool], Tensor] = {}
 
@@ -153,7 +153,7 @@ class Evaluator:
         if self._lanes.count > 1:
             logits = self._lanes.map(lambda piece: seen(self._corrupted(piece)), order)
         else:
-            made = self._corruptions.in_order(order, (group, then, order[0][2]) if then else None)
+            made = self._corruptions.in_order(self._corrupted, order, (group, then, order[0][2]) if then else None)
             logits = [seen(shown) for shown in self.stopwatch.waiting("wait for corruptions", made)]
         judged = zip(self.subjects, zip(*logits, strict=True), strict=True)
         return [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]

@@ -1,7 +1,9 @@
 """The loop: what is recorded depends on model, data, condition and seed alone."""
 
+import gc
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -99,6 +101,29 @@ def record(folder: Path, batch_size: int = 4, stop_after: int | None = None) -> 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return record(tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_is_done_with_is_let_go_at_once(tmp_path: Path, lanes: int) -> None:
+    views: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def watched() -> Iterator[Batch]:
+        for batch in batches(15, chunk=5):
+            alive.append(sum(view() is not None for view in views))
+            batch = replace(batch, views=tuple(view.clone() for view in batch.views))
+            views.append(weakref.ref(batch.views[0]))
+            yield batch
+            del batch
+
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    gc.disable()  # what hangs together in a circle would stay until it comes round
+    try:
+        run = engine.Run(store, Settings(0, torch.device("cpu"), 4, lanes=lanes), lambda _count: None)
+        engine.evaluate(watched(), TASK, subjects(), run)
+    finally:
+        gc.enable()
+    assert alive == [0, 1, 1]
 
 
 def test_a_row_per_model_condition_and_sample(undisturbed: pd.DataFrame) -> None:
