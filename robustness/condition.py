@@ -56,6 +56,9 @@ def stored(name: str, severity: int | None = None) -> Condition:
 
 
 def parse(key: str) -> tuple[str, dict[str, str]]:
-    """Take a condition's key apart: `pgd(norm=linf,eps=4/255)` → ("pgd", {"norm": "linf", "eps": "4/255"})."""
+    """Take a condition's key apart: `pgd(norm=linf,eps=4/255)` → ("pgd", {"norm": "linf", "eps": "4/255"}).
+
+    Raises ValueError for a parameter without a value.
+    """
     name, _, inner = key.removesuffix(")").partition("(")
     return name, dict(pair.split("=", 1) for pair in inner.split(",") if pair)

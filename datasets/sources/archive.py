@@ -116,8 +116,8 @@ class OpenFile:
 def inside(name: str, place: Path) -> str:
     """Normalise the name of a member of the archive at `place`; "" for the root itself, such as `./`.
 
-    Raises DataError for a name that is absolute, leaves the root, or is longer or deeper than any on a disk: each folder
-    above a member takes memory.
+    Raises DataError for a name that is absolute, leaves the root, or is longer or deeper than any on disk: each of its
+    folders takes memory.
     """
     path = PurePosixPath(name)
     if len(name) > LONGEST_NAME or len(path.parts) > DEEPEST:

@@ -77,8 +77,15 @@ def _read(asked: tuple[str, bytes], folder: Path) -> str:
 
 _names = st.sampled_from(["model", "state_dict", "weight", "module.weight", "", 1, None, ("a", "b")])
 _leaves = st.sampled_from([None, 1, "x", torch.ones(1), torch.ones(3, 4)])
+_whole = st.builds(
+    lambda prefix, more: {prefix + key: value for key, value in WEIGHTS.items()} | more,
+    st.sampled_from(["", "", "module."]),
+    st.just({}) | st.dictionaries(_names, _leaves, max_size=1),
+)
 _contents = st.recursive(
-    _leaves, lambda inner: st.dictionaries(_names, inner, max_size=3) | st.lists(inner, max_size=2)
+    _leaves | _whole | _whole,
+    lambda inner: st.dictionaries(_names, inner, max_size=3) | st.lists(inner, max_size=2),
+    max_leaves=4,
 )
 
 

@@ -143,13 +143,31 @@ def _called(
 
 
 _PLACES = ["FOLDER", "FOLDER/a", "", "/dev/null", "hf://a/b", "hf://", "hf://a/b@\n", ".", "é", "\udcff", "3", "-1"]
-_DATASETS = _called(
+
+
+def _extended(calls: Sequence[str], words: Sequence[str]) -> SearchStrategy[list[str]]:
+    """Append words to calls that make sense."""
+    more = st.lists(st.sampled_from(words) | st.text(_LETTERS, max_size=6), max_size=2)
+    return st.builds(lambda call, own: [*call.split(), *own], st.sampled_from(calls), more)
+
+
+_CHECKS = [f"check {name} --data{place}" for name in ADAPTERS for place in ("=FOLDER", "-root=FOLDER", "=FOLDER/a")]
+_CHECKS += ["download imagenet-a --data-root=FOLDER", "list", "check imagenet --data=hf://a/b", "check x --data=FOLDER"]
+_DATASETS = _extended(_CHECKS, ["--decode", "--workers=2", "--workers=-1", "--accept-license", "x", "--"]) | _called(
     ["download", "list", "check", "check", "check", "--help", "x"],
     ["--data", "--data-root", "--workers"],
     [*ADAPTERS, *_PLACES],
     ["--decode", "--accept-license", "--data=FOLDER", "--data-root=FOLDER", "--"],
 )
-_REPORTS = _called(
+_CALLS = [
+    "compare FOLDER FOLDER/a --out=FOLDER/out",
+    "compare FOLDER --out=FOLDER/out",
+    "render FOLDER",
+    "render FOLDER/a",
+]
+_REPORTS = _extended(
+    _CALLS, ["--formats=csv", "--formats=", "--formats=x", "--out=FOLDER", "FOLDER/b", "--"]
+) | _called(
     ["compare", "compare", "render", "render", "--help", "x"],
     ["--out", "--formats"],
     [*FORMATS, *_PLACES],
