@@ -167,17 +167,14 @@ def million(root: Path) -> Iterator[Comparison]:
     folders = [f"{corruption}/{severity}/{wnid}" for corruption in "abcd" for severity in range(5) for wnid in WNIDS]
     write_tar(path, {f"{folder}/ILSVRC2012_val_{n:08d}.JPEG": b"x" for folder in folders for n in range(50)})
     command = [sys.executable, "-c", OPEN, str(path)]
-    first, *others = (
+    first, again = (
         [float(word) for word in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]  # noqa: S603
-        for _ in range(3)
+        for _ in range(2)
     )
-    for what, unit, index in (
-        ("opening", "s", 0),
-        ("memory of opening", "MB", 1),
-        ("reading, once open,", "µs a file", 2),
-    ):
-        subject, own = f"{what} a tar of {MEMBERS:,} files", [other[index] for other in others]
-        yield Comparison(subject, "ours, by its index", "ours, the first time", unit, own, [first[index]] * len(own))
+    kinds = {"opening": "s", "memory of opening": "MB", "reading, once open,": "µs a file"}
+    for (what, unit), own, peer in zip(kinds.items(), again, first, strict=True):
+        subject = f"{what} a tar of {MEMBERS:,} files"
+        yield Comparison(subject, "ours, by its index", "ours, the first time", unit, [own], [peer])
 
 
 def measure(options: argparse.Namespace) -> Iterator[Comparison]:
