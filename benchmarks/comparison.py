@@ -109,7 +109,7 @@ def lacking(rows: Iterable[Comparison]) -> list[str]:
 def script(
     purpose: str | None,
     measure: Callable[[argparse.Namespace], Iterator[Comparison]],
-    flags: Mapping[str, Mapping[str, Any]],
+    flags: Mapping[str, Any],
     quick: Mapping[str, object],
 ) -> None:
     """Be a benchmark's command: print its rows as they come. Exits with `INCOMPLETE` if one could not be measured.
