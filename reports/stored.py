@@ -66,6 +66,8 @@ def read_records(folder: Path) -> pd.DataFrame:
         raise ReportError(f"{folder / RECORDS} is damaged ({reason})") from error
     if missing := [name for name in _NAMES if name not in records]:
         raise ReportError(f"the records of {folder} lack the columns {', '.join(missing)}")
+    if odd := [name for name in _NAMES if not all(isinstance(value, str) for value in records[name].unique())]:
+        raise ReportError(f"the records of {folder} are damaged: {', '.join(odd)} is no name somewhere")
     return records
 
 

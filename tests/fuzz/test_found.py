@@ -29,7 +29,7 @@ from robustness.errors import RunError, UsageError
 from robustness.models.exported import _loaded
 from robustness.store import read_header
 
-from . import archives, checkpoints, downloads, tables
+from . import archives, checkpoints, downloads, stored_runs, tables
 from .damage import DEEP
 from .stored_runs import run_files
 
@@ -193,6 +193,14 @@ def test_headers_that_reports_cannot_rely_on(tmp_path: Path, change: Any, said: 
 def test_headers_that_tell_nothing(tmp_path: Path, change: Any) -> None:
     with pytest.raises(RunError, match="does not tell what was run"):
         read_header(_changed(tmp_path, change))
+
+
+@pytest.mark.parametrize("number", [3, 4])  # of nulls alone, and with numbers for models
+def test_records_without_names(tmp_path: Path, number: int) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "part.000000.parquet").write_bytes(stored_runs._parts()[number])
+    with pytest.raises(ReportError, match="model.* is no name somewhere"):
+        stored.read_records(tmp_path)
 
 
 @pytest.mark.parametrize(
