@@ -44,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
         code: int | None = app(words, result_action="return_value")
     except CycloptsError as error:
         return _fail(error, MISUSED)
+    except OSError as error:
+        return _fail(error, FAILED)
     except KeyboardInterrupt:
         print("interrupted; what has come is kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
@@ -142,7 +144,7 @@ def check_command(
     return FAILED if report.problems else DONE
 
 
-def _fail(error: DataError | CycloptsError, code: int) -> int:
+def _fail(error: Exception, code: int) -> int:
     print(f"error: {str(error).strip()}", file=sys.stderr, flush=True)
     return code
 

@@ -1,5 +1,6 @@
 """From the words of a command line to options: flags, and below them the file that --config names."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,6 @@ def _told(word: str) -> str:
     elif word in ATTACKS:
         flag = "attack"
     else:
-        flag = "data" if Path(word).exists() else "model"
+        flag = "data" if os.path.exists(word) else "model"  # noqa: PTH110 (a Path's raises for words of 300 letters)
     word = word if word.isprintable() else ascii(word)
     return f"{word} stands without a flag; did you mean --{flag} {word}? A flag is repeated for each value"

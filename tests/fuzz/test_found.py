@@ -166,6 +166,13 @@ def test_misuse_is_told_in_a_line(
     assert told.err.startswith("error: ") and told.err.count("\n") == 1 and not told.out
 
 
+def test_words_longer_than_names_of_files(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="did you mean --model"):
+        parse(["9" * 5000])
+    assert datasets_command.main(["check", "imagenet", "--data", "9" * 5000]) == 1
+    assert "File name too long" in capsys.readouterr().err
+
+
 def _changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     header = json.loads(run_files()["run.json"])
     change(header)
@@ -199,7 +206,7 @@ def test_headers_that_tell_nothing(tmp_path: Path, change: Any) -> None:
 def test_records_without_names(tmp_path: Path, number: int) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "part.000000.parquet").write_bytes(stored_runs._parts()[number])
-    with pytest.raises(ReportError, match="model.* is no name somewhere"):
+    with pytest.raises(ReportError, match=r"model.* is no name somewhere"):
         stored.read_records(tmp_path)
 
 
