@@ -62,21 +62,34 @@ def _outcome(assault: Assault, condition: Condition, where: Tensor) -> dict[str,
     generators = [assault.generators[i] for i in where.tolist()]
     goal = _goal(assault, condition, where, generators)
     found = build(condition)(assault.victim, images, goal.to(images.device), generators)
-    norm, eps = _ball(condition)
-    delta = _checked_delta(found.images, images, norm, eps)
+    size = assault.victim.batch_size
+    pieces = [slice(start, start + size) for start in range(0, len(images), size)]
+    parts = [
+        _judged(assault, condition, labels[piece], goal[piece], images[piece], found.images[piece]) for piece in pieces
+    ]
+    outcome = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    outcome |= {"queries": found.forward, "backward": found.backward}
+    if goal.targets is not None:
+        outcome["target"] = torch.tensor([*scoring.codes, NO_CLASS])[goal.targets]
+    return outcome
+
+
+def _judged(
+    assault: Assault, condition: Condition, labels: Tensor, goal: Goal, images: Tensor, adversarial: Tensor
+) -> dict[str, Tensor]:
+    """Judge a batch of adversarial images, which are float [B,3,H,W]: what their columns of the records say."""
+    scoring, (norm, eps) = assault.scoring, _ball(condition)
+    delta = _checked_delta(adversarial, images, norm, eps)
     logits, logits_8bit = (
-        assault.judge(final) for final in (found.images, rounded_to_8_bits(found.images, images, norm, eps))
+        assault.judge(final) for final in (adversarial, rounded_to_8_bits(adversarial, images, norm, eps))
     )
     verdict = scoring.judge(logits, labels)
     judged = {part.name: getattr(verdict, part.name) for part in fields(verdict)}
     outcome = {name: values for name, values in judged.items() if values is not None}
     outcome |= {name: ball.distance(delta) for name, ball in NORMS.items()}
-    outcome |= {"queries": found.forward, "backward": found.backward}
     outcome |= {"success": goal.reached(scoring.class_logits(logits))}
     outcome |= {"success_8bit": goal.reached(scoring.class_logits(logits_8bit))}
     outcome |= {"correct_8bit": scoring.judge(logits_8bit, labels).correct}
-    if goal.targets is not None:
-        outcome["target"] = torch.tensor([*scoring.codes, NO_CLASS])[goal.targets]
     return outcome
 
 
