@@ -1,19 +1,29 @@
 """The examples of the documents, executed: what they promise is what happens."""
 
 import re
-import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import documents
 import duckdb
 import pandas as pd
 import pytest
 import small_runs
+from documents import DOCUMENTS, ROOT, Block
 
+import datasets
 import evaluate_robustness
+from datasets import __main__ as datasets_command
 from reports import __main__ as reports_command
 from reports.results import COLUMNS
+from robustness.attacks import ATTACKS
+from robustness.corruptions import __main__ as corruptions_command
 from robustness.records import SCHEMA
+from robustness.suites import SUITES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -81,31 +91,145 @@ def test_robust_accuracy_is_what_the_document_says(results: Path) -> None:
     assert attacked["success"].dropna().mean() == pytest.approx(own["attack_success_rate"])
 
 
-def words_of(block: str) -> list[list[str]]:
-    return [shlex.split(line) for line in block.splitlines()]
+NEEDS = {"imagenet", "data", "weights", "network", "install", "gpu", "time", "processes"}
+MARKED = {"benchmarks/README.md": ("needs", "time")}  # documents whose every block needs the same
+PRODUCT = ("robustness", "pit", "datasets", "reports", "tests", "evaluate_robustness.py", "pyproject.toml")
+WNIDS = datasets.ADAPTERS["imagenet"].labels.names
+COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
+    "evaluate_robustness.py": evaluate_robustness.main,
+    "-m reports": reports_command.main,
+    "-m datasets": datasets_command.main,
+    "-m robustness.corruptions": corruptions_command.main,
+}
 
 
-def test_the_recipe_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (block,) = blocks("compare.md", "sh", "## In small")
-    for python, *words in words_of(block):
-        assert python == "python"
-        if words[0] == "evaluate_robustness.py":
-            assert evaluate_robustness.main(words[1:]) == 0
+@pytest.fixture
+def workplace(results: Path) -> Path:
+    """A folder with what examples name: past runs, and the bundled photographs as people keep ImageNet."""
+    val = results.parent / "imagenet" / "val"
+    dataset = datasets.open_sample()
+    for sample in dataset.samples:
+        folder = val / WNIDS[sample.label]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(dataset.path) / sample.sample_id, folder)
+    shutil.copytree(val, results.parent / "holiday")
+    shutil.copy(next(val.rglob("*.jp*g")), results.parent / "photo.jpg")
+    for kind in ("tar", "zip"):
+        shutil.make_archive(str(val), kind, val)
+    return results.parent
+
+
+def does(words: list[str]) -> int | None:
+    """Run a command of this project in this process."""
+    python, *rest = words
+    assert python == "python", words
+    size = 2 if rest[0] == "-m" else 1
+    return COMMANDS[" ".join(rest[:size])](rest[size:])
+
+
+def is_sound(words: list[str]) -> None:
+    """Check what can be without running it: flags are known and files are there."""
+    command = "evaluate_robustness.py"
+    if command in words:
+        assert evaluate_robustness.parse(words[words.index(command) + 1 :]) is not None
+        return
+    for word in words:
+        if re.fullmatch(r"[\w/-]+\.(txt|sh|py)", word):
+            assert (ROOT / word).exists() or (ROOT / "docs" / word).exists(), word
+
+
+def perform(block: Block, names: dict[str, Any]) -> None:
+    """Do what a block says, or check it where its mark names what is missing here."""
+    kind, value = block.mark if block.mark[0] else MARKED.get(block.document, ("", ""))
+    if kind == "not":
+        return
+    if kind == "file":
+        Path(value).write_text(block.text)
+    elif kind == "needs":
+        assert value in NEEDS, f"{block}: {value} is no mark"
+        if block.language == "sh":
+            for words in block.commands:
+                is_sound(words)
         else:
-            assert words[:2] == ["-m", "reports"]
-            assert reports_command.main(words[2:]) == 0
-    report = (tmp_path / "results" / "small" / "report.md").read_text()
-    assert "RANDOM WEIGHTS" in report
-    assert "compared with" in report
-    assert {*pd.read_csv("results/small/comparisons.csv")["metric"]} == {"top1", "robust_accuracy"}
+            compile(block.text, str(block), "exec")
+    elif block.language == "sh":
+        for words in block.commands:
+            assert does(words) in (0, None), f"{block}: {words}"
+    elif block.language == "python":
+        exec(compile(block.text, str(block), "exec"), names)  # noqa: S102 (our own document)
+    elif block.language == "sql":
+        assert len(duckdb.sql(block.text).df()), block
+    else:
+        pytest.fail(f"{block}: a block of {block.language or 'no language'} is neither done nor marked")
 
 
-def test_the_recipe_in_full_is_commands_that_exist() -> None:
-    runs, comparison, _ = blocks("compare.md", "sh")
-    for _, _, *words in words_of(runs):
-        options = evaluate_robustness.parse(words)
-        assert options is not None and options.suite == ("imagenet-c",) and options.name
-    ((_, _, _, *words),) = words_of(comparison)
-    folders = [f"results/{words_of(runs)[place][-1]}" for place in range(3)]
-    assert words[:4] == ["compare", *folders]
+OTHERS = [path for path in DOCUMENTS if path.name != "extending.md"]
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=[path.relative_to(ROOT).as_posix() for path in OTHERS])
+def test_every_block_is_done_or_says_what_it_needs(
+    path: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(workplace))
+    names: dict[str, Any] = {}
+    for block in documents.blocks(path):
+        perform(block, names)
+    if path.name == "compare.md":
+        assert "RANDOM WEIGHTS" in Path("results/small/report.md").read_text()
+        assert {*pd.read_csv("results/small/comparisons.csv")["metric"]} == {"top1", "robust_accuracy"}
+
+
+def test_what_is_added_works_and_meets_the_contracts(workplace: Path) -> None:
+    tree = workplace / "tree"
+    tree.mkdir()
+    for name in PRODUCT:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
+    shutil.copytree(workplace / "holiday", tree / "holiday")
+    for block in documents.blocks(ROOT / "docs" / "extending.md"):
+        if block.mark[0] == "file":
+            (tree / block.mark[1]).write_text(block.text)
+        elif block.language == "diff":
+            changed = tree / block.text.split()[1]
+            changed.write_text(documents.patched(changed.read_text(), block.text))
+        else:
+            assert block.language == "sh", block
+            for _, *words in block.commands:
+                subprocess.run([sys.executable, *words], cwd=tree, check=True, timeout=120)
+    scores = pd.read_csv(tree / "results" / "own" / "scores.tsv", sep="\t")
+    assert "stripes" in {*scores["condition"]} and "mean_confidence" in {*scores["metric"]}
+    assert scores["condition"].str.startswith("corners(").any()
+    holiday = pd.read_csv(tree / "results" / "holiday" / "scores.csv")
+    assert holiday[holiday["metric"] == "top1"]["n"].max() == 20
+
+
+def test_every_finding_of_the_audit_is_explained() -> None:
+    code = "".join((ROOT / "robustness" / name).read_text() for name in ("audit.py", "probes.py", "attack_audit.py"))
+    named = set(re.findall(r'(?:yield |Finding\(|^ +\()"([a-z-]+)", ', code, flags=re.MULTILINE))
+    section = (DOCS / "attacks.md").read_text().partition("## What the audit says")[2]
+    assert named == {*re.findall(r"`([a-z-]+)` \((?:warning|error)\)", section)}
+
+
+def test_every_suite_and_attack_is_in_its_document() -> None:
+    attacks = (DOCS / "attacks.md").read_text()
+    assert [name for name in ATTACKS if f"`{name}`" not in attacks] == []
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in SUITES if f"`{name}`" not in readme] == []
+
+
+def test_links_lead_to_files() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_blocks_are_found_however_they_are_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    (tmp_path / "a.md").write_text(
+        "A\n\n    python x.py\n\n- list\n  ```sh\n  python y.py\n  ```\n<!-- needs: gpu -->\n\n~~~\nz\n~~~\n"
+    )
+    found = documents.blocks(tmp_path / "a.md")
+    assert [(block.language, block.mark) for block in found] == [
+        ("sh", ("", "")),
+        ("sh", ("", "")),
+        ("", ("needs", "gpu")),
+    ]
