@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from robustness import computing
 from robustness.attacks import Goal, Victim, as_pixels, attack_condition, build
 from robustness.classifier import Classifier
+from robustness.lanes import Lanes
 from robustness.seeds import generator
 
 from .networks import Normalised, networks
@@ -96,8 +97,9 @@ def ours(scene: Scene, name: str, eps: str, *, stop: bool = True) -> Contender:
 
     def attacked() -> Tensor:
         generators = [generator(0, condition.key, str(i)) for i in range(len(scene.images))]
-        victim = Victim(scene.network.classifier, batch_size)
-        return build(condition)(victim, scene.images, goal, generators).images
+        with Lanes(computing.lanes(scene.images.device)) as lanes:
+            victim = Victim(scene.network.classifier, batch_size, lanes=lanes)
+            return build(condition)(victim, scene.images, goal, generators).images
 
     return attacked
 

@@ -37,9 +37,13 @@ def settings(options: Options, world: World) -> Settings:
     batch_size = BATCH_SIZE[device.type] if options.batch_size == "auto" else options.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size} is not at least 1")
-    # torch.compile translates for one thread after the other; a GPU is one
-    lanes = 1 if device.type == "cuda" or options.compile else min(torch.get_num_threads(), MAX_LANES)
-    return Settings(options.seed, device, batch_size, options.fixed_batches, options.keep_going, lanes)
+    shared = lanes(device, compiled=options.compile)
+    return Settings(options.seed, device, batch_size, options.fixed_batches, options.keep_going, shared)
+
+
+def lanes(device: torch.device, *, compiled: bool = False) -> int:
+    """Choose how many threads share a batch. torch.compile translates for one after the other; a GPU is one."""
+    return 1 if device.type == "cuda" or compiled else min(torch.get_num_threads(), MAX_LANES)
 
 
 def workers(options: Options) -> int:
