@@ -194,7 +194,7 @@ def test_what_is_added_works_and_meets_the_contracts(workplace: Path) -> None:
         else:
             assert block.language == "sh", block
             for _, *words in block.commands:
-                subprocess.run([sys.executable, *words], cwd=tree, check=True, timeout=120)
+                subprocess.run([sys.executable, *words], cwd=tree, check=True, timeout=300)
     scores = pd.read_csv(tree / "results" / "own" / "scores.tsv", sep="\t")
     assert "stripes" in {*scores["condition"]} and "mean_confidence" in {*scores["metric"]}
     assert scores["condition"].str.startswith("corners(").any()
@@ -233,3 +233,13 @@ def test_blocks_are_found_however_they_are_set(tmp_path: Path, monkeypatch: pyte
         ("sh", ("", "")),
         ("", ("needs", "gpu")),
     ]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [Block("a.md", 1, "json", "{}"), Block("a.md", 1, "sh", "ls", ("needs", "luck"))],
+    ids=["no mark", "an unknown mark"],
+)
+def test_a_block_that_is_neither_done_nor_marked_fails(block: Block) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception), match=r"a\.md:1"):
+        perform(block, {})
