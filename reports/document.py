@@ -14,6 +14,7 @@ from .figures import Drawn, Figure
 from .limits import audit, limits, warnings
 from .results import Results
 from .table import Table, accuracy_table, attack_table, severity_tables, summary, unmeasured_table
+from .transfer import transfer_tables
 from .verdict import verdict
 
 _COMPARED = (comparison_table, ranking_table, consistency_table)
@@ -60,7 +61,7 @@ def document(results: Results, drawn: Drawn = MappingProxyType({}), *, pictures:
         Section("Accuracy", tables=_filled(accuracy_table(results))),
         Section("Clean against robust"),
         Section("Corruptions", tables=tuple(severity_tables(results).values())),
-        Section("Attacks", tables=_filled(attack_table(results))),
+        Section("Attacks", tables=(*_filled(attack_table(results)), *transfer_tables(results))),
         Section("Audit of the attacks", items=tuple(item for run in runs for item in audit(run))),
         Section("Calibration"),
         Section("Shape or texture"),

@@ -20,6 +20,7 @@ from PIL import Image
 
 import datasets
 import evaluate_robustness
+from benchmarks import small_network
 from robustness import hub
 from robustness.options import Options
 
@@ -102,23 +103,8 @@ def test_batch_size_and_workers_change_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(one[rounded], many[rounded], rtol=1e-5, atol=1e-5)
 
 
-SMALL_NETWORK = """
-import torch
-from torch import nn
-
-def build():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(3 * 14 * 14, 1000))
-    net.pretrained_cfg = {
-        "input_size": 224, "crop_pct": 0.875, "interpolation": "bilinear", "mean": (0.5,) * 3, "std": (0.5,) * 3
-    }
-    return net
-"""
-
-
 def test_attacks_may_be_made_on_another_model(tmp_path: Path) -> None:
-    (tmp_path / "small.py").write_text(SMALL_NETWORK)
-    small = f"{tmp_path / 'small.py'}:build"
+    small = f"{small_network.__file__}:build"
     words = (*LITE, "--sample", "--limit", "8", "--attack", "fgsm", "--eps", "2/255", "--formats", "csv")
     assert call(*words, "--surrogate", "efficientnet_lite0", "--surrogate", small, out=tmp_path / "a") == 0
     assert call(*words, out=tmp_path / "b") == 0
@@ -126,7 +112,7 @@ def test_attacks_may_be_made_on_another_model(tmp_path: Path) -> None:
     assert transfer["condition"].nunique() == 2
     own = transfer[transfer["condition"].str.contains("surrogate=efficientnet_lite0")]
     assert own["success"].tolist() == white["success"].tolist()
-    other = transfer[transfer["condition"].str.contains("small.py:build")]
+    other = transfer[transfer["condition"].str.contains("small_network.py:build")]
     assert other["success"].sum() < own["success"].sum()
     assert other.loc[other["clean_correct"], "linf"].max() == pytest.approx(2 / 255, abs=1e-6)
     header = json.loads((only_run(tmp_path / "a") / "run.json").read_text())
