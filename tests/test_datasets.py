@@ -24,6 +24,7 @@ from datasets import (
     Sample,
     find,
     index_of_wnid,
+    label_files,
     open_dataset,
     open_sample,
 )
@@ -258,6 +259,16 @@ def test_devkit_needs_a_sound_meta_file_and_known_numbers(tmp_path: Path) -> Non
         open_imagenet(tmp_path)
     put(tmp_path, "ILSVRC2012_devkit_t12/data/meta.mat", content=b"no matrix" * 40)
     with pytest.raises(DataError, match=r"needs the development kit's meta\.mat"):
+        open_imagenet(tmp_path)
+
+
+@pytest.mark.parametrize("ends", ["import os; os.abort()", "print('no json')", "import time; time.sleep(9)"])
+def test_a_meta_file_that_ends_its_reader_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    monkeypatch.setattr(label_files, "_READ_META", ends)
+    monkeypatch.setattr(label_files, "_PATIENCE", 2)
+    put(tmp_path, *NAMES)
+    devkit(tmp_path, lambda label: label + 1)
+    with pytest.raises(DataError, match=r"needs the development kit's meta\.mat; SciPy cannot read"):
         open_imagenet(tmp_path)
 
 
