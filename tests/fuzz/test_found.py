@@ -71,6 +71,14 @@ def test_archives_and_tables(tmp_path: Path, name: str, content: bytes, said: st
     assert "\n" not in str(refusal.value)
 
 
+def test_an_encrypted_member_without_a_name_is_no_file(tmp_path: Path) -> None:
+    content = bytearray(archives.zip_of([("a.jpg", b"", 0)], []).replace(b"a.jpg", b"\0.jpg"))
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + flags] |= 1  # encrypted
+    (tmp_path / "a.zip").write_bytes(content)
+    archives.walked(tmp_path / "a.zip")
+
+
 def test_a_schema_note_without_end_is_left_out(tmp_path: Path) -> None:
     content = tables._parquet([None] * 3, [0, 1, 1], tables.pa.int64(), b"[" * DEEP)
     (tmp_path / "a.parquet").write_bytes(content)
