@@ -77,7 +77,9 @@ class ZipArchive:
 
     def _unlock(self, passwords: Sequence[bytes]) -> None:
         """Find the password that opens the smallest of the encrypted members."""
-        encrypted = [info for info in self._infos if info.flag_bits & _ENCRYPTED and not info.filename.endswith("/")]
+        encrypted = [
+            info for info in self._infos if info.flag_bits & _ENCRYPTED and info.filename[-1:] not in ("", "/")
+        ]
         smallest = min(encrypted, key=lambda info: info.file_size, default=None)
         if smallest is None:
             return
