@@ -4,8 +4,10 @@ Attacks and corruptions therefore never meet a normalised image, the mistake tha
 different things in four repositories.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,8 +47,8 @@ class ModuleClassifier:
     gradient; the input does, if the caller asks for one. Pictures of another size than the model's are resized to it
     (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
 
-    It may be called from several threads: as a module may keep what it sees, each has its own copy, which shares the
-    weights.
+    It may be called by several threads at once: as a module may keep what it sees, each then has a copy, which shares the
+    weights. For a module that cannot be copied they take turns.
 
     accelerated: the network as it is called, and what was done to it.
     """
@@ -64,8 +66,8 @@ class ModuleClassifier:
         self.autocast = AUTOCAST.get(precision)
         self.accelerated = accelerate(module, preprocessing.input_size, device, precision, compiled)
         self.module = self.accelerated.module
-        self._own = threading.local()
-        self._own.module = self.module
+        self._template = None if compiled else copied(self.module)  # never called, so that copies begin as it did
+        self._idle, self._turn = [self.module], threading.Lock()
         with torch.inference_mode(False):  # the gradient of the pixels needs the deviation
             self.mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
             self.std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
@@ -81,17 +83,37 @@ class ModuleClassifier:
             images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
         # in place where nothing is lost, and in the caller's memory format until the end: a third of the time
         images = (images - self.mean).div_(self.std).contiguous(memory_format=self.accelerated.memory_format)
-        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            logits = self._module()(images)
+        with (
+            torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None),
+            self._taken() as module,
+        ):
+            logits = module(images)
         return checked(logits, len(images))
 
-    def _module(self) -> nn.Module:
-        """Return this thread's copy."""
-        if not hasattr(self._own, "module"):
-            with torch.inference_mode(False):
-                self._own.module = sharing(self.module)
-        module: nn.Module = self._own.module
-        return module
+    @contextmanager
+    def _taken(self) -> Iterator[nn.Module]:
+        """Lend a copy of the module that nobody else is using."""
+        if self._template is None:
+            with self._turn:
+                yield self.module
+            return
+        try:
+            module = self._idle.pop()
+        except IndexError:
+            module = sharing(self._template)
+        try:
+            yield module
+        finally:
+            self._idle.append(module)
+
+
+def copied(module: nn.Module) -> nn.Module | None:
+    """Copy a module but for its weights; None for one that has what Python cannot copy, as locks and open files."""
+    try:
+        with torch.inference_mode(False):
+            return sharing(module)
+    except (TypeError, NotImplementedError, RuntimeError, AttributeError, ValueError, copy.Error):
+        return None
 
 
 def batches_of(images: Tensor, size: int) -> Iterator[Tensor]:

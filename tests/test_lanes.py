@@ -88,8 +88,17 @@ class Forgetful(nn.Module):
         return self.weight * self.seen.flatten(1)[:, :2]
 
 
-def test_threads_do_not_meet_in_a_module() -> None:
-    module = Forgetful()
+class Locked(Forgetful):
+    """Cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize("build", [Forgetful, Locked])
+def test_threads_do_not_meet_in_a_module(build: type[Forgetful]) -> None:
+    module = build()
     classifier = ModuleClassifier(module, Preprocessing(4, 4, "bicubic", "center", (0,) * 3, (1,) * 3), CPU, "fp32")  # type: ignore[arg-type]
     images = torch.rand(8, 3, 4, 4)
     with Lanes(4) as lanes:
