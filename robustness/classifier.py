@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import PickleError
 from typing import Literal
 
 import torch
@@ -47,8 +48,8 @@ class ModuleClassifier:
     gradient; the input does, if the caller asks for one. Pictures of another size than the model's are resized to it
     (differentiably, antialiased): corrupted ImageNet comes at 224 px whatever the model wants.
 
-    It may be called by several threads at once: as a module may keep what it sees, each then has a copy, which shares the
-    weights. For a module that cannot be copied they take turns.
+    It may be called by several threads at once: as a module may keep what it sees, each then has a copy, which shares
+    the weights. For a module that cannot be copied they take turns.
 
     accelerated: the network as it is called, and what was done to it.
     """
@@ -112,7 +113,7 @@ def copied(module: nn.Module) -> nn.Module | None:
     try:
         with torch.inference_mode(False):
             return sharing(module)
-    except (TypeError, NotImplementedError, RuntimeError, AttributeError, ValueError, copy.Error):
+    except (TypeError, NotImplementedError, RuntimeError, AttributeError, ValueError, copy.Error, PickleError):
         return None
 
 
