@@ -451,7 +451,7 @@ def test_text_fits_a_terminal_and_loses_nothing(names: tuple[str, ...]) -> None:
 
 def test_csv_and_json_round_trip() -> None:
     made = results(NASTY, "b")
-    table = pd.read_csv(StringIO(FORMATS["csv"](made)["scores.csv"]), float_precision="round_trip")
+    table = pd.read_csv(StringIO(FORMATS["csv"](made)["scores.csv"]), engine="python")  # exact in all versions
     content = json.loads(FORMATS["json"](made)["report.json"])
     assert list(table.columns) == COLUMNS
     assert content["header"] == made.header
