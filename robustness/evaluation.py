@@ -145,9 +145,9 @@ class Evaluator:
         order = [(group, condition, piece) for piece in self._pieces()]
 
         def seen(shown: Mapping[int, Tensor]) -> list[Tensor]:
-            views = (as_float(shown[subject.views[group.view]]) for subject in self.subjects)
             return [
-                self._classified(subject.classifier, view) for subject, view in zip(self.subjects, views, strict=True)
+                self._classified(subject.classifier, as_float(shown[subject.views[group.view]]))
+                for subject in self.subjects
             ]
 
         if self._lanes.count > 1:

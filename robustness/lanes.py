@@ -42,11 +42,11 @@ class Lanes:
         return -(-batch_size // self.count)
 
     def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Do `work` for each item; returns the results in order. Fewer items than lanes are worked on one by one.
+        """Do `work` for each item; returns the results in order. A single one has the caller's thread and all of torch's.
 
         Not to be called in a lane. Raises what the first of the items to fail raised, when no lane is at work any more.
         """
-        if self._pool is None or len(items) < self.count:
+        if self._pool is None or len(items) < 2:
             return [work(item) for item in items]
         coming = [self._pool.submit(self._measured, work, item) for item in items]
         with self._stopwatch("wait for lanes"):

@@ -76,7 +76,7 @@ def test_an_encrypted_member_without_a_name_is_no_file(tmp_path: Path) -> None:
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(mark) + flags] |= 1  # encrypted
     (tmp_path / "a.zip").write_bytes(content)
-    archives.walked(tmp_path / "a.zip")
+    assert archives.walked(tmp_path / "a.zip") == "nothing in it"
 
 
 def test_a_schema_note_without_end_is_left_out(tmp_path: Path) -> None:
