@@ -42,7 +42,7 @@ class Lanes:
         return -(-batch_size // self.count)
 
     def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Do `work` for each item; returns the results in order. A single one has the caller's thread and all of torch's.
+        """Do `work` for each item; returns the results in order. One alone has the caller's thread and all of torch's.
 
         Not to be called in a lane. Raises what the first of the items to fail raised, when no lane is at work any more.
         """
