@@ -65,13 +65,14 @@ def test_an_error_waits_for_those_at_work_and_spares_the_rest() -> None:
         assert sorted(ended) == [item for item in begun if item != 1]
 
 
-def test_the_caller_s_time_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    stopwatch = Stopwatch(CPU)
+def test_the_caller_s_time_is_counted_once() -> None:
+    stopwatch, begun = Stopwatch(CPU), time.perf_counter()
     with Lanes(2, stopwatch) as lanes, stopwatch("all"):
         lanes.map(lambda _: time.sleep(0.1), range(2))
+    took = time.perf_counter() - begun
     assert stopwatch.seconds["wait for lanes"] >= 0.1
     assert stopwatch.seconds["backward, and else in lanes"] >= 0.2
-    assert stopwatch.seconds["all"] < 0.05
+    assert stopwatch.seconds["all"] + stopwatch.seconds["wait for lanes"] <= took
 
 
 class Forgetful(nn.Module):
