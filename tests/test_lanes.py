@@ -70,7 +70,7 @@ def test_the_caller_s_time_is_counted_once() -> None:
     with Lanes(2, stopwatch) as lanes, stopwatch("all"):
         lanes.map(lambda _: time.sleep(0.1), range(2))
     took = time.perf_counter() - begun
-    assert stopwatch.seconds["wait for lanes"] >= 0.1
+    assert stopwatch.seconds["wait for lanes"] > 0.05  # which begins when the work has
     assert stopwatch.seconds["backward, and else in lanes"] >= 0.2
     assert stopwatch.seconds["all"] + stopwatch.seconds["wait for lanes"] <= took
 
