@@ -1,35 +1,35 @@
-"""Making the next thing while the last one is used: a thread that is one step ahead."""
+"""Making things in other threads before they are asked for, and handing them over in order."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from typing import Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-class Ahead(Generic[Item, Made]):
-    """Makes things in order, in the pool's thread, the next one while the one before is used.
+def in_order(
+    pool: Executor | None, make: Callable[[Item], Made], items: Iterable[Item], ahead: int = 1
+) -> Iterator[Made]:
+    """Yield what is made of each item, while the pool makes things of up to `ahead` items that follow.
 
-    pool: of one thread; None to make each thing when it is asked for, in the caller's own.
+    Items are drawn when they are begun with. pool: None to make each thing when it is asked for, in the caller's
+    thread. An error comes in the place of the thing that it is of; with it, or when the caller asks no more, what has
+    not begun is dropped and what has is waited for.
     """
-
-    def __init__(self, pool: Executor | None) -> None:
-        self._pool = pool
-        self._begun: tuple[Item, Future[Made]] | None = None
-
-    def in_order(self, make: Callable[[Item], Made], items: Sequence[Item], then: Item | None = None) -> Iterator[Made]:
-        """Yield what is made of each item. then: an item to begin with at the end, for the call that starts with it.
-
-        make: the same at every call. It is not kept, as it often belongs to whoever keeps this.
-        """
-        following = [*items[1:], then]
-        for item, coming in zip(items, following, strict=True):
-            begun, self._begun = self._begun, None
-            if self._pool is None:
-                yield make(item)
-                continue
-            made = begun[1] if begun and begun[0] == item else self._pool.submit(make, item)
-            if coming is not None:
-                self._begun = coming, self._pool.submit(make, coming)
-            yield made.result()
+    if pool is None:
+        yield from map(make, items)
+        return
+    coming: deque[Future[Made]] = deque()
+    try:
+        for item in items:
+            coming.append(pool.submit(make, item))
+            if len(coming) > ahead:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        for late in coming:
+            late.cancel()
+        wait(coming)

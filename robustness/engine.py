@@ -4,11 +4,11 @@ It asks the store what is missing, has it evaluated and appended. It knows no da
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
@@ -136,15 +136,9 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
             run.store.fail(task.name(batch.index), _failures(task, failed))
             evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch, lanes, pool)
             for group in task.groups:
-                parts = {part_name(group, name, batch.index): name for name, _ in group.blocks()}
-                chosen = None
-                for part, name in parts.items():
-                    if run.store.has(part) or not run.claims.take(part):
-                        continue
-                    chosen = chosen or evaluator.among(group.scoring.codes)
-                    table = _block(chosen, task, group, name, run)
-                    writer.submit(_keeping(part, table, _failures(task, chosen.spoilt), run))
-                    chosen.spoilt, done = [], done + 1
+                for part, table, failures in _blocks(evaluator, task, group, batch.index, run):
+                    writer.submit(_keeping(part, table, failures, run))
+                    done += 1
                     run.hear()
             run.claims.release(task.name(batch.index))
     return done
@@ -175,40 +169,74 @@ def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callab
     return write
 
 
-def _block(evaluator: Evaluator, task: Task, group: Group, name: str, run: Run) -> pa.Table:
-    """Evaluate one block on one batch: the records of every subject under each of its conditions."""
-    samples, tables = evaluator.samples, [SCHEMA.empty_table()]
-    conditions = dict(group.blocks())[name] if samples.sample_ids else ()
-    for condition, then in zip_longest(conditions, conditions[1:]):
-        try:
-            verdicts = _verdicts(evaluator, group, condition, then, run)
-        except RunError as error:
-            raise RunError(f"{group.suite}, {condition.key}, {samples.sample_ids[0]} …: {error}") from error
+def _blocks(
+    evaluator: Evaluator, task: Task, group: Group, index: int, run: Run
+) -> Iterator[tuple[str, pa.Table, pa.Table]]:
+    """Evaluate the group's blocks that are missing and free on one batch: each one's part, records and failures.
+
+    A block is claimed when its first condition is begun with, which may be before the block in front is yielded.
+    """
+    evaluator = evaluator.among(group.scoring.codes)
+    samples = evaluator.samples
+    claimed: deque[tuple[str, int]] = deque()
+
+    def conditions() -> Iterator[Condition]:
+        for name, some in group.blocks():
+            part = part_name(group, name, index)
+            if not run.store.has(part) and run.claims.take(part):
+                claimed.append((part, len(some)))
+                yield from some
+
+    tables = []
+    for condition, verdicts in _verdicts(evaluator, group, conditions(), run):
         with run.stopwatch("make records"):
-            tables += [
+            records = [
                 rows(subject.name, group.suite, task.dataset, condition, samples, verdict)
-                for subject, verdict in zip(evaluator.subjects, verdicts, strict=True)
+                for subject, verdict in zip(evaluator.subjects, verdicts, strict=False)
             ]
+            tables.append(pa.concat_tables([SCHEMA.empty_table(), *records]))
         run.advance(len(verdicts) * len(samples.sample_ids))
-    return pa.concat_tables(tables)
+        part, size = claimed[0]
+        if len(tables) == size:
+            yield part, pa.concat_tables(tables), _failures(task, evaluator.spoilt)
+            tables, evaluator.spoilt = [], []
+            claimed.popleft()
 
 
 def _verdicts(
-    evaluator: Evaluator, group: Group, condition: Condition, then: Condition | None, run: Run
-) -> list[Verdict]:
-    """Ask the evaluator, in ever smaller batches where memory runs out; the run stays with what fits."""
+    evaluator: Evaluator, group: Group, conditions: Iterator[Condition], run: Run
+) -> Iterator[tuple[Condition, list[Verdict]]]:
+    """Ask the evaluator, in ever smaller batches where memory runs out; the run stays with what fits.
+
+    No verdicts come where no sample could be read.
+    """
+    if not evaluator.samples.sample_ids:
+        yield from ((condition, []) for condition in conditions)
+        return
+    drawn: deque[Condition] = deque()  # and not judged yet
+
+    def draw() -> Iterator[Condition]:
+        yield from tuple(drawn)
+        for condition in conditions:
+            drawn.append(condition)
+            yield condition
+
     while True:
-        before = len(evaluator.spoilt)
+        judged = len(evaluator.spoilt)
         try:
-            return evaluator.verdicts(group, condition, then)
+            for verdicts in evaluator.verdicts(group, draw()):
+                yield drawn.popleft(), verdicts
+                judged = len(evaluator.spoilt)
+            return
         except RuntimeError as error:
             size = evaluator.settings.batch_size
             if not out_of_memory(error):
                 raise
             if size == 1:
-                raise RunError(f"out of memory with a single image ({str(error).splitlines()[0]})") from error
+                with evaluator.naming(group, drawn[0]):
+                    raise RunError(f"out of memory with a single image ({str(error).splitlines()[0]})") from error
         # out here, as the error would keep alive what the batch has taken
-        del evaluator.spoilt[before:]
+        del evaluator.spoilt[judged:]
         run.settings = evaluator.settings = replace(evaluator.settings, batch_size=size // 2)
         run.store.note("batch_size_after_out_of_memory", size // 2)
         log.warning("out of memory with %d images a batch: going on with %d", size, size // 2)

@@ -4,16 +4,19 @@ A corruption is drawn and applied once and shown to every classifier of the run.
 was right when clean is attacked, and a fresh forward pass judges what comes out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .ahead import Ahead
+from .ahead import in_order
 from .attacked import Assault, attacked
 from .attacks import Victim
 from .challenge import worst_background
@@ -105,7 +108,6 @@ class Evaluator:
     ) -> None:
         self.samples, self.subjects, self.settings, self.surrogates = samples, subjects, settings, surrogates
         self.stopwatch, self._lanes, self._pool = stopwatch or Stopwatch(), lanes or Lanes(), pool
-        self._corruptions: Ahead[tuple[Group, Condition, slice], dict[int, Tensor]] = Ahead(pool)
         self.spoilt: list[tuple[str, str]] = []
         self._logits: dict[tuple[str, int, bool], Tensor] = {}
 
@@ -130,37 +132,62 @@ class Evaluator:
         some._logits = {key: logits[kept] for key, logits in self._logits.items()}
         return some
 
-    def verdicts(self, group: Group, condition: Condition, then: Condition | None = None) -> list[Verdict]:
-        """Return the verdict of each subject under `condition`; raises RunError when a model or attack misbehaves.
+    def verdicts(self, group: Group, conditions: Iterable[Condition]) -> Iterator[list[Verdict]]:
+        """Yield for each condition the verdict of each subject; raises RunError when a model or attack misbehaves.
 
-        then: the condition of the same group that will be asked for next, so that it can be prepared meanwhile.
+        Conditions are drawn ahead of what is yielded, so that the next can be worked on before the last is judged.
         """
-        if condition.kind == "corruption":
-            return self.corrupted(group, condition, then)
-        judged = {"attack": self.attacked, "challenge": self.challenged}.get(condition.kind, self.clean)
-        return [judged(subject, group, condition) for subject in self.subjects]
+        for corruptions, some in groupby(conditions, lambda condition: condition.kind == "corruption"):
+            if corruptions:
+                yield from self.corrupted(group, some)
+                continue
+            for condition in some:
+                judged = {"attack": self.attacked, "challenge": self.challenged}.get(condition.kind, self.clean)
+                with self.naming(group, condition):
+                    verdicts = [judged(subject, group, condition) for subject in self.subjects]
+                yield verdicts
 
-    def corrupted(self, group: Group, condition: Condition, then: Condition | None = None) -> list[Verdict]:
+    def corrupted(self, group: Group, conditions: Iterable[Condition]) -> Iterator[list[Verdict]]:
         """Corrupt, store as JPEG where the group says so, and classify; a batch is made while another is classified."""
-        order = [(group, condition, piece) for piece in self._pieces()]
+        pieces = self._lanes.shares(len(self.samples.sample_ids), self.settings.batch_size)
+        begun: deque[Condition] = deque()
 
-        def seen(shown: Mapping[int, Tensor]) -> list[Tensor]:
-            return [
-                self._classified(subject.classifier, as_float(shown[subject.views[group.view]]))
-                for subject in self.subjects
-            ]
+        def order() -> Iterator[tuple[Condition, slice]]:
+            for condition in conditions:
+                begun.append(condition)
+                yield from ((condition, piece) for piece in pieces)
+
+        def shown(what: tuple[Condition, slice]) -> tuple[Condition, Mapping[int, Tensor]]:
+            return what[0], self._corrupted(group, *what)
+
+        def seen(what: tuple[Condition, Mapping[int, Tensor]]) -> list[Tensor]:
+            condition, images = what
+            with self.naming(group, condition):
+                return [
+                    self._classified(subject.classifier, as_float(images[subject.views[group.view]]))
+                    for subject in self.subjects
+                ]
 
         if self._lanes.count > 1:
-            logits = self._lanes.map(lambda piece: seen(self._corrupted(piece)), order)
+            coming = self._lanes.in_order(lambda what: seen(shown(what)), order())
         else:
-            made = self._corruptions.in_order(self._corrupted, order, (group, then, order[0][2]) if then else None)
-            logits = [seen(shown) for shown in self.stopwatch.waiting("wait for corruptions", made)]
-        judged = zip(self.subjects, zip(*logits, strict=True), strict=True)
-        return [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]
+            coming = map(seen, self.stopwatch.waiting("wait for corruptions", in_order(self._pool, shown, order())))
+        while logits := list(islice(coming, len(pieces))):
+            condition, judged = begun.popleft(), zip(self.subjects, zip(*logits, strict=True), strict=True)
+            with self.naming(group, condition):
+                verdicts = [self._judge(subject, group, condition, torch.cat(own).cpu()) for subject, own in judged]
+            yield verdicts
 
-    def _corrupted(self, what: tuple[Group, Condition, slice]) -> dict[int, Tensor]:
+    @contextmanager
+    def naming(self, group: Group, condition: Condition) -> Iterator[None]:
+        """Have errors say with which condition and samples they came."""
+        try:
+            yield
+        except RunError as error:
+            raise RunError(f"{group.suite}, {condition.key}, {self.samples.sample_ids[0]} …: {error}") from error
+
+    def _corrupted(self, group: Group, condition: Condition, piece: slice) -> dict[int, Tensor]:
         """Corrupt some of the samples: uint8 [B,3,H,W] by view."""
-        group, condition, piece = what
         generators = self._generators(condition, range(len(self.samples.sample_ids))[piece])
         views = {subject.views[group.view] for subject in self.subjects}
         with self.stopwatch("corrupt"):
@@ -253,9 +280,6 @@ class Evaluator:
         """Classify one batch in the thread that asks."""
         with torch.inference_mode(), self.stopwatch("forward"):
             return classifier(images)
-
-    def _pieces(self) -> list[slice]:
-        return self._lanes.slices(len(self.samples.sample_ids), self.settings.batch_size)
 
     def _generators(self, condition: Condition, where: Sequence[int]) -> list[torch.Generator]:
         return [generator(self.settings.seed, condition.key, self.samples.sample_ids[i]) for i in where]

@@ -4,16 +4,21 @@ On a CPU this keeps all processors busy where one operation spread over them doe
 torch does not spread, and while one image is drawn or stored as JPEG.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain, islice
 from typing import Self, TypeVar
 
 import torch
 
+from .ahead import in_order
 from .stopwatch import Stopwatch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+AHEAD = 2  # pieces of work that wait for each lane
 
 
 class Lanes:
@@ -32,28 +37,39 @@ class Lanes:
 
     def slices(self, images: int, batch_size: int) -> list[slice]:
         """Cut that many images in batches; of several lanes, each takes about the same share of each batch."""
-        size = batch_size
-        if self.count > 1 and images:
-            size = -(-images // (-(-images // batch_size) * self.count))
-        return [slice(start, start + size) for start in range(0, images, size)]
+        if self.count == 1:
+            return [slice(start, start + batch_size) for start in range(0, images, batch_size)]
+        return _evenly(images, -(-images // batch_size) * self.count)
+
+    def shares(self, images: int, batch_size: int) -> list[slice]:
+        """Cut that many images in as few pieces as can be, for lanes that have other work beside: see `share`."""
+        return (
+            self.slices(images, batch_size)
+            if self.count == 1
+            else _evenly(images, -(-images // self.share(batch_size)))
+        )
 
     def share(self, batch_size: int) -> int:
         """Return the most images of a batch that a lane takes."""
         return -(-batch_size // self.count)
 
-    def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Do `work` for each item; returns the results in order. One alone has the caller's thread and all of torch's.
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Do `work` for each item; returns the results in order. Raises as `in_order`."""
+        return list(self.in_order(work, items))
 
-        Not to be called in a lane. Raises what the first of the items to fail raised, when no lane is at work any more.
+    def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results of `work` in the order of the items, which are drawn as lanes come to need them.
+
+        One item alone has the caller's thread and all of torch's. Not to be called in a lane. Raises what the first of
+        the items to fail raised, when no lane is at work any more.
         """
-        if self._pool is None or len(items) < 2:
-            return [work(item) for item in items]
-        coming = [self._pool.submit(self._measured, work, item) for item in items]
-        with self._stopwatch("wait for lanes"):
-            for late in wait(coming, return_when=FIRST_EXCEPTION).not_done:
-                late.cancel()
-            wait(coming)
-        return [each.result() for each in coming]
+        rest = iter(items)
+        first = list(islice(rest, 2))
+        if self._pool is None or len(first) < 2:
+            yield from map(work, chain(first, rest))
+            return
+        done = in_order(self._pool, partial(self._measured, work), chain(first, rest), AHEAD * self.count)
+        yield from self._stopwatch.waiting("wait for lanes", done)
 
     def _measured(self, work: Callable[[Item], Result], item: Item) -> Result:
         with self._stopwatch("backward, and else in lanes"):
@@ -66,3 +82,9 @@ class Lanes:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             torch.set_num_threads(self._threads)  # a lane's share is torch's default by now
+
+
+def _evenly(images: int, pieces: int) -> list[slice]:
+    """Cut in at most that many pieces of one size, the last one shorter."""
+    size = -(-images // max(pieces, 1))
+    return [slice(start, start + size) for start in range(0, images, size or 1)]

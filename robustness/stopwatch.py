@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -38,10 +39,10 @@ class Stopwatch:
         iterator = iter(items)
         while True:
             with self(name):
-                item = next(iterator, None)
-            if item is None:
+                coming = list(islice(iterator, 1))
+            if not coming:
                 return
-            yield item
+            yield coming.pop()
 
     def report(self, wall: float) -> str:
         """List names and seconds, the longest first. wall: seconds in all."""
