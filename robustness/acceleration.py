@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from .errors import RunError
 from .folding import fold_batch_norms
-from .fusing import fuse_activations
+from .fusing import freeze_convolutions
 from .same_padding import pad_in_kernels
+from .slicing import slice_blocks
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 REDUCED = ("bf16", "fp16")
@@ -52,7 +53,8 @@ def accelerate(
         if device.type == "cpu":  # GPUs have kernels of their own for the usual sizes
             pad_in_kernels(module, images)
         if device.type == "cpu" and precision == "fp32" and not compiled:
-            fuse_activations(module)
+            freeze_convolutions(module, images)
+            slice_blocks(module, images)
         dtype, cast = AUTOCAST.get(precision), 0
         if dtype is not None:
             cast = cast_weights(module, images, dtype)

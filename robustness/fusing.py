@@ -1,27 +1,44 @@
-"""Activations of a frozen network on a CPU, applied by the convolutions in front of them while values are in cache.
+"""Convolutions of a frozen network on a CPU: laid out once as oneDNN wants them, with the activation behind them.
 
-oneDNN can end a convolution with a ReLU. torch offers that to its compiler alone, as an operator without a gradient, so
-where one is wanted convolution and activation are two steps, as before. The values are the same either way.
+By itself torch has oneDNN lay out the weights at every call, and goes through what a convolution gives once more for
+the activation, which oneDNN can apply while values are in cache. torch offers both to its compiler alone, as operators
+without a gradient; where one is wanted, convolution and activation are two steps, as before. The values are the same
+either way.
 """
 
-from typing import TypeGuard
+from dataclasses import dataclass
+from typing import TypeGuard, cast
 
 import torch
 from torch import Tensor, fx, nn
 
 from .folding import UNTRACEABLE, FoldedBatchNorm2d, traced
+from .input_shapes import input_shapes
 
 # For each activation, what the operator calls it and the numbers that it wants. Exact types: subclasses may do more.
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
+    nn.Identity: ("none", []),
     nn.ReLU: ("relu", []),
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
 }
 
 
-class ActivatedConv2d(nn.Conv2d):
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Weights as oneDNN wants them; all copies of a network have them in common."""
+
+    weight: Tensor
+
+    def __deepcopy__(self, _memo: object) -> "Layout":
+        """Return itself."""
+        return self
+
+
+class FrozenConv2d(nn.Conv2d):
     """A convolution with the activation that follows it; made of a plain one and no other padding than zeros."""
 
     activation: nn.Module
+    layout: Layout
 
     def forward(self, images: Tensor) -> Tensor:
         """Convolve and activate."""
@@ -29,37 +46,51 @@ class ActivatedConv2d(nn.Conv2d):
             activated: Tensor = self.activation(super().forward(images))
             return activated
         name, numbers = ACTIVATIONS[type(self.activation)]
+        steps = self.padding, self.stride, self.dilation, self.groups
         fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            images, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups, name, numbers, ""
+            images, self.layout.weight, self.bias, *steps, name, numbers, ""
         )
         return fused
 
 
-def fuse_activations(module: nn.Module) -> int:
-    """Have the convolutions of `module`, frozen and in eval mode, apply the ReLUs behind them; returns how many.
+def freeze_convolutions(module: nn.Module, images: Tensor) -> int:
+    """Lay out the weights of plain convolutions, and have them apply the ReLUs behind; returns how many.
 
-    `module` is changed: such convolutions get the class `ActivatedConv2d`, and an identity stands where their
-    activation was. 0 where this torch has no such operator, or cannot trace the network.
+    module: frozen, in float32 and eval mode; such convolutions get the class `FrozenConv2d`, and an identity stands
+    where their activation was. It is called once with `images` [B,3,H,W], of the size that it will be called with. 0
+    where this torch has no such operators.
     """
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if not (available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")):
         return 0
-    if not any(type(part) in ACTIVATIONS for part in module.modules()):
+    plain = [part for part in module.modules() if _plain(part)]
+    if not plain:
         return 0
     try:
-        graph = traced(module)
+        found = _found(traced(module), dict(module.named_modules()))
     except UNTRACEABLE:
-        return 0  # folding has said so
-    found = _found(graph, dict(module.named_modules()))
+        found = []  # folding has said so
+    shapes = input_shapes(module, plain, images)
+    for convolution, (shape, *_) in shapes.items():
+        _freeze(convolution, shape)
     for convolution, owner, name in found:
-        convolution.__class__ = ActivatedConv2d
-        convolution.activation = getattr(owner, name)
-        setattr(owner, name, nn.Identity().eval())
-    return len(found)
+        if convolution in shapes:
+            convolution.activation = getattr(owner, name)
+            setattr(owner, name, nn.Identity().eval())
+    return len(shapes)
+
+
+def _freeze(convolution: nn.Conv2d, shape: torch.Size) -> None:
+    """Lay out the weights for images of that shape; for batches of other sizes the layout does as well."""
+    convolution.__class__ = FrozenConv2d
+    frozen = cast(FrozenConv2d, convolution)
+    steps = frozen.padding, frozen.stride, frozen.dilation, frozen.groups
+    frozen.layout = Layout(torch.ops.mkldnn._reorder_convolution_weight(frozen.weight, *steps, list(shape)))
+    frozen.activation = nn.Identity().eval()
 
 
 def _found(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[nn.Conv2d, nn.Module, str]]:
-    """Find each convolution whose output goes to an activation alone, with that one's owner and name there."""
+    """Find each convolution whose output goes to a ReLU alone, with that one's owner and name there."""
     calls = [node for node in graph.nodes if node.op == "call_module"]
     called = [node.target for node in calls]
     found = []
@@ -69,7 +100,7 @@ def _found(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[nn.Conv
         convolution, activation = parts[0], parts[-1]
         alone = all(called.count(name) == 1 for name in names)
         hooked = any(part._forward_hooks or part._forward_pre_hooks for part in parts)
-        if _plain(convolution) and type(activation) in ACTIVATIONS and alone and not hooked:
+        if _plain(convolution) and type(activation) in (nn.ReLU, nn.ReLU6) and alone and not hooked:
             owner, _, name = names[-1].rpartition(".")
             found.append((convolution, modules[owner], name))
     return found

@@ -5,12 +5,12 @@ torch's convolutions pad evenly, so timm copies every picture into a larger one 
 zeros in front sees the same through even padding.
 """
 
-from functools import partial
-
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .input_shapes import input_shapes
 
 
 def pad_in_kernels(module: nn.Module, images: Tensor) -> int:
@@ -19,23 +19,14 @@ def pad_in_kernels(module: nn.Module, images: Tensor) -> int:
     module: in eval mode, to be called with images of the size of `images` [B,3,H,W] alone, with which it is called
     once. Convolutions are left as they are that meet several sizes, have dilation or hooks, or are not called.
     """
-    sizes: dict[Conv2dSame, set[torch.Size]] = {}
     layers = [part for part in module.modules() if type(part) is Conv2dSame and not part._forward_pre_hooks]
     if not layers:
         return 0
-    hooks = [layer.register_forward_pre_hook(partial(_note, sizes)) for layer in layers]
-    with torch.no_grad():
-        module(images)
-    for hook in hooks:
-        hook.remove()
+    sizes = {layer: {shape[-2:] for shape in shapes} for layer, shapes in input_shapes(module, layers, images).items()}
     chosen = {layer: size for layer, (size, *others) in sizes.items() if not others and layer.dilation == (1, 1)}
     for layer, size in chosen.items():
         _widen(layer, size)
     return len(chosen)
-
-
-def _note(sizes: dict[Conv2dSame, set[torch.Size]], layer: Conv2dSame, inputs: tuple[Tensor]) -> None:
-    sizes.setdefault(layer, set()).add(inputs[0].shape[-2:])
 
 
 def _widen(layer: Conv2dSame, size: torch.Size) -> None:
