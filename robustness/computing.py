@@ -62,13 +62,26 @@ def keep_freed_memory() -> None:
     EfficientNet-Lite0's forward pass, and more, on a two-core machine. The price is that a process stays as large as
     it was at its largest.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
+    libc = _glibc()
+    if libc is not None:
         kept = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20), (M_ARENA_MAX, 1))
         for option, value in kept:
             libc.mallopt(option, value)
+
+
+def return_freed_memory() -> None:
+    """Give what torch has freed on the CPU, and glibc kept, back to the system; elsewhere a no-op.
+
+    Large tensors that come and go between activations leave gaps, so that without this a run would grow for a while.
+    """
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    return libc if hasattr(libc, "malloc_trim") else None
 
 
 def _allow_tf32(allowed: bool) -> None:

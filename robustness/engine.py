@@ -16,7 +16,7 @@ import torch
 
 from .claims import Claiming, Unshared
 from .classifier import Classifier
-from .computing import out_of_memory
+from .computing import out_of_memory, return_freed_memory
 from .condition import Condition
 from .errors import RunError
 from .evaluation import Evaluator, Samples, Settings, Subject
@@ -129,6 +129,7 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
     """
     done = 0
     settings = run.settings
+    attacked = any(condition.kind == "attack" for group in task.groups for condition in group.conditions)
     with Writer() as writer, Lanes(settings.lanes, run.stopwatch) as lanes, _corrupting(settings.device) as pool:
         for batch in run.stopwatch.waiting("wait for pictures", _uploaded(batches, run.settings.device)):
             run.stopwatch.add("decode", batch.seconds)
@@ -141,6 +142,8 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
                     done += 1
                     run.hear()
             run.claims.release(task.name(batch.index))
+            if attacked:
+                return_freed_memory()
     return done
 
 
