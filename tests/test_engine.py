@@ -1,6 +1,7 @@
 """The loop: what is recorded depends on model, data, condition and seed alone."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -256,7 +257,11 @@ def test_they_count_as_wrong_and_as_failures_where_that_is_wanted(tmp_path: Path
     assert any("logits of m not finite in imagenet, clean" in failure["reason"] for failure in failures)
 
 
-def test_a_batch_that_does_not_fit_is_halved_and_that_is_recorded(tmp_path: Path, undisturbed: pd.DataFrame) -> None:
+@pytest.mark.parametrize("groups", [GROUPS, GROUPS[1:2]], ids=["all", "corruptions"])
+@pytest.mark.parametrize(("lanes", "fitting"), [(1, 2), (2, 4)])
+def test_a_batch_that_does_not_fit_is_halved_and_that_is_recorded(
+    tmp_path: Path, undisturbed: pd.DataFrame, lanes: int, fitting: int, groups: tuple[Group, ...]
+) -> None:
     class Small(Linear):
         def __call__(self, images: Tensor) -> Tensor:
             if len(images) > 2:
@@ -264,12 +269,29 @@ def test_a_batch_that_does_not_fit_is_halved_and_that_is_recorded(tmp_path: Path
             return super().__call__(images)
 
     store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
-    run = engine.Run(store, Settings(0, torch.device("cpu"), 16), lambda _count: None)
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 16, lanes=lanes), lambda _count: None)
     crew = [Subject(f"m{seed}", Small(size=SIZE, seed=seed), {"resize-256": 1, "model": 0}) for seed in (0, 1)]
-    engine.evaluate(batches(), TASK, crew, run)
-    pd.testing.assert_frame_equal(store.records().to_pandas(), undisturbed, rtol=1e-5)
-    assert run.settings.batch_size == 2
-    assert store.header["environment"] == {"batch_size_after_out_of_memory": 2}
+    engine.evaluate(batches(), replace(TASK, groups=groups), crew, run)
+    expected = undisturbed[undisturbed["suite"].isin([group.suite for group in groups])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(store.records().to_pandas(), expected, rtol=1e-5, check_dtype=False)
+    assert run.settings.batch_size == fitting
+    assert store.header["environment"] == {"batch_size_after_out_of_memory": fitting}
+
+
+def test_lanes_work_on_the_next_block_before_the_last_is_kept(tmp_path: Path) -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    class Waiting(Linear):
+        def __call__(self, images: Tensor) -> Tensor:
+            together.wait()
+            return super().__call__(images)
+
+    group = replace(GROUPS[1], conditions=(corruption("gaussian_noise", 1), corruption("contrast", 2)))
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 16, lanes=2), lambda _count: None)
+    subject = Subject("m", Waiting(size=SIZE), {"resize-256": 1, "model": 0})
+    assert engine.evaluate(batches()[:1], replace(TASK, groups=(group,)), [subject], run) == 2
+    assert store.records().num_rows == 2 * CHUNK
 
 
 def test_memory_for_not_even_one_image_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
