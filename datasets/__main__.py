@@ -22,7 +22,7 @@ from .check import check, describe
 from .downloads.catalogue import CATALOGUE, files_of
 from .downloads.download import download
 from .downloads.progress import in_units, shown
-from .errors import DataError
+from .errors import DataError, printable
 from .registry import find
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -140,7 +140,7 @@ def check_command(
             report = check(name, place, read_all=decode, workers=threads, advance=bar.update)
     except DataError as error:
         return _fail(error, FAILED)
-    print("\n".join(describe(report)))
+    print("\n".join(map(printable, describe(report))))
     return FAILED if report.problems else DONE
 
 

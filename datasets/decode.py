@@ -115,6 +115,7 @@ def _read_with_pillow(data: bytes) -> Image.Image:
             _check_size(*image.size)
             if getattr(image, "is_animated", False):
                 raise DecodeError(_ANIMATION)
+            image.load()  # a PNG may tell of transparency behind its pixels
             image.info.pop("transparency", None)  # conversion to RGB drops it anyway, for palettes with a warning
             return image.convert("RGB")
     except DecodeError:

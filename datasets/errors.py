@@ -5,7 +5,18 @@ from collections.abc import Collection, Sequence
 
 
 class DataError(RuntimeError):
-    """The data cannot be used; the message says what was found, where, and what to do."""
+    """The data cannot be used; the message says what was found, where, and what to do.
+
+    Each argument is a line of it, whatever the names of files in it hold.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.args))
+
+
+def printable(text: str) -> str:
+    """Escape what would break a line of a terminal, be obeyed there, or be no text at all."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def unknown(name: str, known: Collection[str]) -> DataError:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ HEADER, RECORDS, SCORES = "run.json", "records", "scores.csv"
 _NAMES = ["model", "suite", "dataset", "condition", "sample_id"]  # few different ones in many rows
 _NUMBERS = ("severity", "value", "difference", "low", "high", "p", "p_holm")  # what may be missing from tables
 _COUNTS = ("n", "best_place", "worst_place")
+_WORDS = sorted({*COLUMNS, *chain(*COMPARISON_COLUMNS.values())} - {*_NUMBERS, *_COUNTS})
+_MAY_LACK = ("unit", "note", "tied_with")
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -110,22 +113,31 @@ def _number(text: str) -> float | None:
 
 
 def _refuse_impossible(table: pd.DataFrame) -> None:
-    """Raise ValueError for numbers that no run writes, and no report can show."""
+    """Raise ValueError for what no run writes, and no report can show."""
     if table.isin([math.inf, -math.inf]).any(axis=None):
         raise ValueError("a number is infinite")
+    if "severity" in table and not table["severity"].dropna().isin(range(1, 6)).all():
+        raise ValueError("a severity is none of 1 to 5")
     for name in _COUNTS:
         if name in table and len(table) and not pd.api.types.is_numeric_dtype(table[name]):
             raise ValueError(f"{name} is no number somewhere")
+    for name in _WORDS:
+        if name in table and name not in _MAY_LACK and (table[name] == "").any():
+            raise ValueError(f"{name} is missing somewhere")
     if {"low", "high"} <= {*table} and (table["low"].isna() != table["high"].isna()).any():
         raise ValueError("an interval has one end")
-    if {"n", "value"} <= {*table} and len(table) and ((table["n"] < 1) & table["value"].notna()).any():
+    figures = table[table.filter(["value", "difference"]).notna().any(axis=1)]
+    if "n" in figures and (figures["n"] < 1).any():
         raise ValueError("a figure is of no image")
+    if "unit" in figures and (figures["unit"] == "").any():
+        raise ValueError("a figure has no unit")
 
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
         # "NA" is a name
-        table = pd.read_csv(path, keep_default_na=False, converters=dict.fromkeys(_NUMBERS, _number))
+        words = dict.fromkeys(_WORDS, "str")
+        table = pd.read_csv(path, dtype=words, keep_default_na=False, converters=dict.fromkeys(_NUMBERS, _number))
         _refuse_impossible(table)
         return table.astype({"severity": "Int8"}) if "severity" in table else table
     except (OSError, ValueError, TypeError) as error:

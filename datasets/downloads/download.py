@@ -33,7 +33,7 @@ def download(
     """
     files = files_of(name)
     if steps := steps_by_hand(name, root):
-        raise DataError(steps)
+        raise DataError(*steps.splitlines())
     conditions = dict.fromkeys(file.condition for file in files if file.condition)
     if conditions and not accept_license:
         raise DataError(f"{name} has a condition: {'; '.join(conditions)}. Say --accept-license if you accept it")

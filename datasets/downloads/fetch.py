@@ -88,7 +88,7 @@ def fetch(file: RemoteFile, root: Path, patience: Patience, progress: Progress) 
     part_file = target.with_name(target.name + ".part")
     if part_file.exists():
         failures.append(f"{part_file} is kept: the same command goes on from there, if the server lets it")
-    raise DataError("\n  ".join([f"{file.file} could not be fetched", *failures]))
+    raise DataError(f"{file.file} could not be fetched", *(f"  {failure}" for failure in failures))
 
 
 def _receive(part: Part, file: RemoteFile, address: str, patience: Patience, progress: Progress) -> None:
@@ -172,7 +172,7 @@ def _refused(error: HTTPError, part: Part) -> None:
             return
         part.restart()
         raise _LostError("the server has another version of the file than the part is of") from error
-    clause = f"answers {error.code} ({error.reason})"
+    clause = f"answers {error.code} ({' '.join(str(error.reason).split())})"  # a loop's reason has three lines
     if error.code in BUSY:
         seconds = error.headers.get("Retry-After", "")
         raise _LostError(clause, float(seconds) if seconds.isdecimal() else 0.0) from error

@@ -21,17 +21,14 @@ from datasets.downloads.partial import Part
 from datasets.label_files import find_labels
 from datasets.registry import open_data
 from datasets.sources.members import Members
-from reports import ReportError, stored
 from robustness.attacks import attack_condition
 from robustness.checkpoints import read_state_dict, unwrap
 from robustness.command_line import parse
 from robustness.errors import RunError, UsageError
 from robustness.models.exported import _loaded
-from robustness.store import read_header
 
-from . import archives, checkpoints, downloads, stored_runs, tables
+from . import archives, checkpoints, downloads, images, tables
 from .damage import DEEP
-from .stored_runs import run_files
 
 FILE = ord("0")
 
@@ -86,6 +83,11 @@ def test_a_schema_note_without_end_is_left_out(tmp_path: Path) -> None:
     assert open_data(tmp_path / "a.parquet").class_names is None  # type: ignore[union-attr]
 
 
+def test_transparency_behind_the_pixels_warns_of_nothing(tmp_path: Path) -> None:
+    png = images._with_chunks(images._saved("PNG", "P"), [(3, b"tRNS", b"\0\7")])
+    assert images._decoded(png, tmp_path) == "decoded"
+
+
 @pytest.mark.parametrize("changed", [{"offsets": np.array(["a", "b"])}, {"firsts": np.array([0, 9, 2])}])
 def test_an_index_of_other_arrays_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="members"):
@@ -112,6 +114,30 @@ def test_ranges_without_end(tmp_path: Path, range_: str) -> None:
     answer = f"HTTP/1.1 206 Partial\r\nContent-Range: {range_}\r\nContent-Length: 6\r\n\r\n456789".encode()
     with pytest.raises(DataError, match="another range than it was asked for"):
         downloads._fetched((answer, None, {}, None), tmp_path)
+
+
+def test_a_redirect_in_circles_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="infinite loop") as refusal:
+        downloads._fetched((b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", None, {}, None), tmp_path)
+    assert str(refusal.value).count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["imagenet", "imagenet-c", "background-challenge", "silhouettes"])
+def test_no_name_breaks_a_message(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a\nb" / "\udcff\x1b[31m").mkdir(parents=True)
+    for folder, file in (("a\nb", "c\nd.jpg"), ("a\nb/\udcff\x1b[31m", "\udcff.jpg")):
+        (tmp_path / folder / file).touch()
+    assert datasets_command.main(["check", name, f"--data={tmp_path}"]) == 1
+    assert reports_command.main(["render", str(tmp_path / "a\nb")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all(line.isprintable() and r"a\nb" in line for line in lines)
+
+
+def test_no_name_breaks_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "n01440764").mkdir()
+    (tmp_path / "n01440764" / "é\n.jpg").touch()
+    assert datasets_command.main(["check", "imagenet", f"--data={tmp_path}", "--decode"]) == 1
+    assert "n01440764/é\\n.jpg: the file is empty\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -179,59 +205,3 @@ def test_words_longer_than_names_of_files(capsys: pytest.CaptureFixture[str]) ->
         parse(["9" * 5000])
     assert datasets_command.main(["check", "imagenet", "--data", "9" * 5000]) == 1
     assert "File name too long" in capsys.readouterr().err
-
-
-def _changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    header = json.loads(run_files()["run.json"])
-    change(header)
-    (folder / "run.json").write_text(json.dumps(header))
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda h: h["identity"]["data"][0].pop("count"), r"identity\.data\.0\.count is missing"),
-        (lambda h: h["identity"]["models"][0].pop("name"), r"identity\.models\.0\.name is missing"),
-        (lambda h: h.update(name=-1), "name is '-1'"),
-        (lambda h: h.update(findings=["x"]), r"findings\.0 is no object"),
-        (lambda h: h["environment"].update(x=float("inf")), "cannot be read"),
-        (lambda h: h["environment"].update(x="\ud800"), "cannot be read"),
-    ],
-)
-def test_headers_that_reports_cannot_rely_on(tmp_path: Path, change: Any, said: str) -> None:
-    with pytest.raises(ReportError, match=said):
-        stored.read_header(_changed(tmp_path, change))
-
-
-@pytest.mark.parametrize("change", [lambda h: h.pop("identity"), lambda h: h.update(start=None)])
-def test_headers_that_tell_nothing(tmp_path: Path, change: Any) -> None:
-    with pytest.raises(RunError, match="does not tell what was run"):
-        read_header(_changed(tmp_path, change))
-
-
-@pytest.mark.parametrize("number", [3, 4])  # of nulls alone, and with numbers for models
-def test_records_without_names(tmp_path: Path, number: int) -> None:
-    (tmp_path / "records").mkdir()
-    (tmp_path / "records" / "part.000000.parquet").write_bytes(stored_runs._parts()[number])
-    with pytest.raises(ReportError, match=r"model.* is no name somewhere"):
-        stored.read_records(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        (",40,", ",inf,", "infinite"),
-        (",40,", ",x,", "n is no number"),
-        (",40,", ",0,", "of no image"),
-        ("0.75,", "1e400,", "infinite"),
-    ],
-)
-def test_tables_that_no_run_writes(tmp_path: Path, old: str, new: str, said: str) -> None:
-    for name, content in run_files().items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        if "records" not in name:
-            (tmp_path / name).write_bytes(content)
-    (tmp_path / "scores.csv").write_text((tmp_path / "scores.csv").read_text().replace(old, new, 1))
-    with pytest.raises(ReportError, match=said):
-        stored.read_tables(tmp_path, stored.read_header(tmp_path))
