@@ -118,4 +118,4 @@ def _remote(known: dict[str, Any]) -> RemoteFile:
     return RemoteFile(**blanks | known)
 
 
-PARSERS = {"answers of a server": Parser(_cases, _fetched, (DataError,), lines=4)}
+PARSERS = {"answers of a server": Parser(_cases, _fetched, (DataError,), lines=3)}
