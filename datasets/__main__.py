@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code: int | None = app(words, result_action="return_value")
     except CycloptsError as error:
-        return _fail(error, MISUSED)
+        return _fail(DataError(str(error).strip()), MISUSED)
     except OSError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
@@ -145,7 +145,7 @@ def check_command(
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f"error: {str(error).strip()}", file=sys.stderr, flush=True)
+    print(f"error: {error}", file=sys.stderr, flush=True)
     return code
 
 

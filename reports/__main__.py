@@ -52,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code: int | None = app(words, result_action="return_value")
     except CycloptsError as error:
-        return _fail(error, MISUSED)
+        return _fail(ReportError(str(error).strip()), MISUSED)
     except (ReportError, OSError) as error:
         return _fail(error, FAILED)
     return code or DONE
@@ -60,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 @app.command(name="compare")
 def compare_command(
-    runs: Annotated[tuple[Path, ...], Parameter(negative="")],
+    runs: Annotated[tuple[Path, ...], Parameter(negative="", json_list=False)],
     /,
     *,
     out: Path,
@@ -185,7 +185,7 @@ def _formats(listed: str) -> list[str]:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f"error: {str(error).strip()}", file=sys.stderr, flush=True)
+    print(f"error: {error}", file=sys.stderr, flush=True)
     return code
 
 

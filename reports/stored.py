@@ -124,8 +124,10 @@ def _refuse_impossible(table: pd.DataFrame) -> None:
     for name in _WORDS:
         if name in table and name not in _MAY_LACK and (table[name] == "").any():
             raise ValueError(f"{name} is missing somewhere")
-    if {"low", "high"} <= {*table} and (table["low"].isna() != table["high"].isna()).any():
-        raise ValueError("an interval has one end")
+    if {"low", "high"} <= {*table}:
+        low, high = table["low"].notna(), table["high"].notna()  # a median's upper end may lie beyond what was found
+        if (high & ~low if "severity" in table else high != low).any():
+            raise ValueError("an interval has one end")
     figures = table[table.filter(["value", "difference"]).notna().any(axis=1)]
     if "n" in figures and (figures["n"] < 1).any():
         raise ValueError("a figure is of no image")

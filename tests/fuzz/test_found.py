@@ -191,13 +191,18 @@ def test_configs_that_are_none(tmp_path: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize("main", [datasets_command.main, reports_command.main])
-@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["check"], ["compare"]])
+@pytest.mark.parametrize("words", [["nonsense"], ["--non\nsense\x1b[31m"], ["check"], ["compare"]])
 def test_misuse_is_told_in_a_line(
     main: Callable[..., int], words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
     told = capsys.readouterr()
-    assert told.err.startswith("error: ") and told.err.count("\n") == 1 and not told.out
+    assert told.err.startswith("error: ") and told.err[:-1].isprintable() and not told.out
+
+
+def test_a_run_may_be_called_like_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert reports_command.main(["compare", "[1", "[2]", f"--out={tmp_path / 'out'}"]) == 1
+    assert capsys.readouterr().err == "error: [1 is not a run: there is no run.json\n"
 
 
 def test_words_longer_than_names_of_files(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
 """What fuzzing found in the folders of runs, a case each."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reports import ReportError, stored
@@ -57,6 +59,7 @@ def test_records_without_names(tmp_path: Path, number: int) -> None:
     [
         (",40,", ",inf,", "infinite"),
         (",40,", ",x,", "n is no number"),
+        (r"[\d.]+(,[\d.]+,40,)", r"\1", "an interval has one end"),
         (",40,", ",0,", "of no image"),
         ("0.75,", "1e400,", "infinite"),
         (",,", f",{'9' * 40},", "a severity is none of 1 to 5"),
@@ -67,10 +70,17 @@ def test_records_without_names(tmp_path: Path, number: int) -> None:
     ],
 )
 def test_tables_that_no_run_writes(tmp_path: Path, old: str, new: str, said: str) -> None:
-    for name, content in run_files().items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        if "records" not in name:
-            (tmp_path / name).write_bytes(content)
-    (tmp_path / "scores.csv").write_text((tmp_path / "scores.csv").read_text().replace(old, new, 1))
     with pytest.raises(ReportError, match=said):
-        stored.read_tables(tmp_path, stored.read_header(tmp_path))
+        _scores(tmp_path, old, new)
+
+
+def test_a_median_without_an_upper_end_is_what_runs_write(tmp_path: Path) -> None:
+    assert pd.isna(_scores(tmp_path, r"[\d.]+(,40,)", r"\1").loc[0, "high"])
+
+
+def _scores(folder: Path, old: str, new: str) -> pd.DataFrame:
+    """Read the tables of a run without records, with a change to its scores."""
+    stored_runs._write(folder, stored_runs._tables())
+    file = folder / "scores.csv"
+    file.write_text(re.sub(old, new, file.read_text(), count=1))
+    return stored.read_tables(folder, stored.read_header(folder)).scores
