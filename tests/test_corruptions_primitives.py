@@ -25,7 +25,7 @@ from robustness.corruptions.motion import motion_blur, motion_taps
 from robustness.corruptions.noise import draw_bits
 from robustness.corruptions.pixelate import PIXELATE, box_reads, by_rows
 from robustness.corruptions.spatter import equalise
-from robustness.corruptions.zoom import zoom_crop, zoom_transposed
+from robustness.corruptions.zoom import zoom_crop, zoom_turned
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_zoom(greys: np.ndarray, factor: float, shape: tuple[int, int]) -> None:
     crop = image[tuple(zoom_crop(size, factor) for size in shape)]
     grown = ndimage.zoom(crop, factor, order=1)
     top, left = ((big - size) // 2 for big, size in zip(grown.shape, shape, strict=True))
-    got = zoom_transposed(torch.from_numpy(crop)[None, :, None], factor, shape)[0, :, 0].T.numpy()
+    got = zoom_turned(torch.from_numpy(crop)[None, None], factor, shape)[0, 0].T.numpy()
     np.testing.assert_allclose(got, grown[top : top + shape[0], left : left + shape[1]], atol=1e-12)
 
 

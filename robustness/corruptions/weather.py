@@ -11,7 +11,7 @@ from .corruption import Draw, Shape, at, quantise, register
 from .frost import PHOTOGRAPHS, frost_photograph
 from .motion import motion_blur
 from .plasma import plasma
-from .zoom import zoom_crop, zoom_transposed
+from .zoom import zoom_crop, zoom_turned
 
 SNOW = (  # mean, standard deviation, zoom, threshold; radius and sigma of the blur; weight of the image
     (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
@@ -40,7 +40,7 @@ def snow_layer(noise: Tensor, angle: Tensor, severity: int, shape: Shape) -> Ten
     show no more than this central part. angle: degrees, []. Returns uint8 [H,W].
     """
     mean, deviation, zoom, threshold, radius, sigma, _ = at(SNOW, severity)
-    layer = zoom_transposed((mean + deviation * noise)[None, :, None], zoom, shape).permute(0, 2, 3, 1)
+    layer = zoom_turned((mean + deviation * noise)[None, None], zoom, shape).transpose(2, 3)
     # What equals the threshold stays; torch.threshold keeps only what is above.
     layer = quantise(F.threshold(layer, math.nextafter(threshold, 0), 0.0).mul_(255))
     return motion_blur(layer, radius, sigma, angle[None])[0, 0]
