@@ -85,10 +85,10 @@ def _hub_files(spec: str) -> tuple[str, tuple[str, ...], str | None] | None:
 def no_weights(spec: str, reason: str) -> RunError:
     """Make the error of a model whose trained weights cannot be had: what was tried, what to do."""
     return RunError(
-        f"no trained weights for {spec}: {reason}\n"
+        f"no trained weights for {spec}: {reason}",
         "give a file with --checkpoint, or fetch once with a network and keep the cache (HF_HOME; HF_ENDPOINT for a "
-        "mirror, HF_HUB_OFFLINE=1 without a network)\n"
-        "or run with --random-weights, which is stamped on every output"
+        "mirror, HF_HUB_OFFLINE=1 without a network)",
+        "or run with --random-weights, which is stamped on every output",
     )
 
 

@@ -108,4 +108,4 @@ def _decoded(content: bytes, _folder: Path) -> str:
     return "decoded"
 
 
-PARSERS = {"pictures": Parser(PICTURES, _decoded, (DecodeError,), lines=1)}
+PARSERS = {"pictures": Parser(PICTURES, _decoded, (DecodeError,))}

@@ -19,7 +19,7 @@ class Parser:
     inputs: SearchStrategy[Any]
     call: Callable[[Any, Path], str]
     refusals: tuple[type[BaseException], ...]
-    lines: int = 2
+    lines: int = 1
 
 
 def refuse_noise(code: int, said: str) -> str:
