@@ -43,11 +43,9 @@ class Lanes:
 
     def shares(self, images: int, batch_size: int) -> list[slice]:
         """Cut that many images in as few pieces as can be, for lanes that have other work beside: see `share`."""
-        return (
-            self.slices(images, batch_size)
-            if self.count == 1
-            else _evenly(images, -(-images // self.share(batch_size)))
-        )
+        if self.count == 1:
+            return self.slices(images, batch_size)
+        return _evenly(images, -(-images // self.share(batch_size)))
 
     def share(self, batch_size: int) -> int:
         """Return the most images of a batch that a lane takes."""
