@@ -93,7 +93,7 @@ class Running:
 
 @dataclass(slots=True)
 class Command:
-    """One command that is called again and again: its words, and where its runs go."""
+    """One command that is called again and again: its words, and where its runs go; its logs lie beside that."""
 
     words: Sequence[object]
     out: Path
@@ -104,7 +104,7 @@ class Command:
         """Start it. words, changes: more of them. rank, size: among the processes of one run."""
         self.out.mkdir(parents=True, exist_ok=True)
         self.logs += 1
-        log = self.out / f"{self.logs}.log"
+        log = self.out.with_name(f"{self.out.name}-{self.logs}.log")  # beside: a full disk takes no word of it
         environ = {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)} if size > 1 else {}
         everything = [*map(str, (*self.words, *words)), "--out", str(self.out)]
         arguments = (everything, environ, log, (*self.changes, *changes))

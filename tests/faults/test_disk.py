@@ -49,7 +49,7 @@ def test_a_disk_that_is_really_full(
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small disk")
     try:
-        command = Command(words, disk / "out")
+        command = Command(words, disk)
         for running in [command.start("--name", "run", rank=rank, size=size) for rank in range(size)]:
             code, said = running.ended(), running.said()
             assert code == 1 and last_line(said).startswith(f"error: cannot write {disk}"), said
