@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from .judging import Outcome, judge
 from .parser import Parser
 
+ROW = "{:28} {:>7} {:>8} {:>8} {:>7} {:>8} {:>9}"
+DEFECTS = 3  # exit code
+
 
 @dataclass(slots=True)
 class Tally:
@@ -36,6 +39,21 @@ class Tally:
             kind = f"{outcome.step} {outcome.problem.partition(':')[0]}"
             count, first, example = self.problems.get(kind, (0, outcome.problem, value))
             self.problems[kind] = count + 1, first, example
+
+    @property
+    def cases(self) -> int:
+        return self.accepted.total() + self.refused.total()
+
+    def report(self, name: str, seconds: float, steps: bool) -> str:
+        """Write a row of the table, its problems below it, and how far the inputs came, if steps are asked for."""
+        defects = sum(count for count, _, _ in self.problems.values())
+        counts = self.cases, self.accepted.total(), self.refused.total(), defects
+        lines = [ROW.format(name, *counts, f"{seconds:.0f}", f"{self.slowest:.3f} s")]
+        for kind, (count, said, value) in self.problems.items():
+            lines += [f"    {count} x {kind}: {said}", f"        first: {value!r:.400}"]
+        for how, reached in (("accepted", self.accepted), ("refused", self.refused)) if steps else ():
+            lines.append(f"    {how}: " + ", ".join(f"{step} {count}" for step, count in reached.most_common(12)))
+        return "\n".join(lines)
 
 
 @contextmanager
