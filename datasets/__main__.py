@@ -84,7 +84,7 @@ def download_command(
             except DataError as error:
                 code = _fail(error, FAILED)
             else:
-                print("\n".join(map(str, paths)), flush=True)
+                print("\n".join(printable(str(path)) for path in paths), flush=True)
     return code
 
 

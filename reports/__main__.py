@@ -49,8 +49,12 @@ Formats = Annotated[str, Parameter(help=f"Which files to write, of {','.join(FOR
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command with `words` for its arguments and return its exit code; they default to the command line's."""
+    said = " ".join(sys.argv[1:] if words is None else words)
     try:
+        said.encode()
         code: int | None = app(words, result_action="return_value")
+    except UnicodeEncodeError:
+        return _fail(ReportError(f"not UTF-8, as reports must be: {said}; rename the folder, or link to it"), MISUSED)
     except CycloptsError as error:
         return _fail(ReportError(str(error).strip()), MISUSED)
     except (ReportError, OSError) as error:

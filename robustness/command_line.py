@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,23 @@ def parse(words: Sequence[str]) -> Options | None:
         raise UsageError(_told(str((error.unused_tokens or [""])[0]))) from error
     except CycloptsError as error:
         raise UsageError(str(error)) from error
+    if options is not None:
+        _check_encoding(options)
     return options
+
+
+def _check_encoding(options: Options) -> None:
+    """Raise UsageError for names that are not UTF-8, as Linux allows: records and reports could not be written."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        for word in map(str, value if isinstance(value, tuple) else (value,)):
+            try:
+                word.encode()
+            except UnicodeEncodeError as error:
+                flag = field.name.replace("_", "-")
+                raise UsageError(
+                    f"--{flag} {word} is not UTF-8, as reports must be; rename it, or link to it"
+                ) from error
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -67,8 +67,13 @@ WORDS = st.lists(_pairs | _joined | _words.map(lambda word: (word,)), max_size=5
 _BASE = ("--model", "efficientnet_lite0", "--suite", "imagenet", "--sample")
 
 
+def _terminal() -> io.TextIOWrapper:
+    """Take what is UTF-8 and nothing else, as the standard output does."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+
+
 def _asked(words: Sequence[str]) -> str:
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(_terminal()):
         options = parse(words)
     if options is None:
         return "help"
@@ -101,7 +106,7 @@ YAMLS = [
 def _config(content: bytes, folder: Path) -> str:
     file = folder / "config.yaml"
     file.write_bytes(content)
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(_terminal()):
         options = parse(["--config", str(file)])
     assert options is not None
     request(options, FORMATS, {})
@@ -113,7 +118,7 @@ def _command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str], P
         words = [word.replace("FOLDER", str(folder)) for word in words]
         said = io.StringIO()
         with (
-            redirect_stdout(io.StringIO()),
+            redirect_stdout(_terminal()),
             redirect_stderr(said),
             mock.patch.object(datasets_command, "download", _no),
         ):

@@ -210,3 +210,20 @@ def test_words_longer_than_names_of_files(capsys: pytest.CaptureFixture[str]) ->
         parse(["9" * 5000])
     assert datasets_command.main(["check", "imagenet", "--data", "9" * 5000]) == 1
     assert "File name too long" in capsys.readouterr().err
+
+
+def test_what_reports_could_not_write_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text('data-root: "\\ud800"\n')
+    for words in (["--out", "a\udcff"], ["--model", "pit_s", "--model", "\udcff"], ["--config", f"{tmp_path}/c.yaml"]):
+        with pytest.raises(UsageError, match="is not UTF-8"):
+            parse(words)
+    assert reports_command.main(["compare", "a", "b\udcff", "--out=c"]) == 2
+    assert capsys.readouterr().err.startswith("error: not UTF-8, as reports must be: compare a b\\udcff --out=c; ")
+
+
+def test_files_are_fetched_whatever_their_folder_is_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(datasets_command, "download", lambda _name, root, **_: [root / "a.tar"])
+    assert datasets_command.main(["download", "imagenet-a", "--data-root=b\udcff"]) == 0
+    assert capsys.readouterr().out == "b\\udcff/a.tar\n"
