@@ -37,6 +37,22 @@ def test_a_projection_leaves_what_is_inside(norm: str) -> None:
 
 
 @everywhere
+def test_an_image_is_projected_alike_in_any_company(norm: str) -> None:
+    origin, far = two_images(0)
+    ball, images = NORMS[norm], origin + (far - origin) * torch.tensor([1e-4, 0.01, 1, 100]).view(4, 1, 1, 1)
+    together = ball.project(images, origin, 0.2)
+    assert torch.equal(together, torch.cat([ball.project(images[[i]], origin[[i]], 0.2) for i in range(4)]))
+
+
+@everywhere
+def test_a_value_without_a_slope_stays(norm: str) -> None:
+    images, gradient = two_images(0)
+    gradient[:, :, ::2] = 0
+    moved = NORMS[norm].ascend(images, gradient, 0.25, 0.0)
+    assert torch.equal(moved[:, :, ::2], images[:, :, ::2]) and not torch.equal(moved, images)
+
+
+@everywhere
 def test_the_steepest_step_has_length_one_and_the_largest_product(norm: str) -> None:
     ball = NORMS[norm]
     _, gradient = two_images(0)
