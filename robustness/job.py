@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import computing, header, shards
+from .attack_flags import attack_conditions
 from .checks import check_options
 from .condition import Condition
 from .evaluation import Settings
 from .lineup import Lineup, lineup
 from .models import BUNDLED
 from .options import Options
-from .plan import Found, Group, asked_suites, attack_conditions, plan
+from .plan import Found, Group, asked_suites, plan
 
 
 @dataclass(frozen=True, slots=True)

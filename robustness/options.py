@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter, Token
 
+from .attack_flags import AttackFlags
 from .classifier import Precision
-from .plan import AttackFlags
 
 MODEL = Group.create_ordered("Model")
 DATA = Group.create_ordered("Data")

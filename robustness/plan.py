@@ -1,35 +1,17 @@
 """From flags to work: which groups of conditions run on which view of which data set."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from .attacks import attack_condition, defaults
 from .condition import CHALLENGE, CLEAN, Condition, stored
 from .errors import UsageError
 from .records import NO_CLASS
 from .scoring import IMAGENET, Scoring
 from .suites import ATTACK_SUITES, JPEG_QUALITY, SUITES, Suite
 
-CLEAN_SUITE, ATTACK_SUITE = "imagenet", "adversarial"
-
-
-@dataclass(frozen=True, slots=True)
-class AttackFlags:
-    """The attack flags as given: None for what the attack itself should choose.
-
-    eps: e.g. ("1/255", "4/255"). targeted: the rule for targets. surrogate: the models that attacks are made on,
-    none for the one that is judged.
-    """
-
-    norm: str | None = None
-    eps: tuple[str, ...] = ()
-    steps: int | None = None
-    step_size: str | None = None
-    restarts: int | None = None
-    targeted: str | None = None
-    surrogate: tuple[str, ...] = ()
+CLEAN_SUITE = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +95,8 @@ def plan(
     """Turn suites into groups, as far as their data was found.
 
     asked: as of `asked_suites`. Clean accuracy, with which all others are compared, comes along wherever there is
-    ImageNet. attacks: as of `attack_conditions`; they are made on the clean images of the data of the suites asked for,
-    or of ImageNet. found: by data set; one that holds a suite's conditions ready made goes before making them.
+    ImageNet. attacks: by suite of attacks; they are made on the clean images of the data of the suites asked for, or of
+    ImageNet. found: by data set; one that holds a suite's conditions ready made goes before making them.
     own_views: whether photographs are prepared as the model states it where their benchmark prepares them its own way.
     Raises UsageError when there is nothing clean to attack, and for data that holds no condition of a suite.
     """
@@ -169,65 +151,3 @@ def _attackable(asked: Sequence[str], groups: Sequence[Group], found: Mapping[st
     if not own & clean.keys():
         raise UsageError("there are no clean images to attack; give their data set too, with --data-root")
     return [group for dataset, group in clean.items() if dataset in own]
-
-
-def attack_conditions(
-    suites: Sequence[str], attacks: Sequence[str], flags: AttackFlags
-) -> dict[str, tuple[Condition, ...]]:
-    """Describe the attacks of each suite of attacks, at every eps, giving each the flags that it takes.
-
-    suites: as given. A suite's own attacks come first, at its own radii unless others are given; attacks asked for by
-    name belong to the suite `adversarial`.
-
-    Raises UsageError when a flag was given that no attack of the run takes, or that makes no sense.
-    """
-    chosen = {name: own for name, own in ATTACK_SUITES.items() if name in suites or "all" in suites}
-    if attacks:
-        own, radii = chosen.get(ATTACK_SUITE, ((), ()))
-        chosen[ATTACK_SUITE] = (*own, *attacks), radii
-    given: dict[str, Any] = {name: value for name, value in asdict(flags).items() if value not in (None, ())}
-    _refuse_unused(given, [name for own, _ in chosen.values() for name in own])
-    return {
-        suite: tuple(
-            dict.fromkeys(
-                condition
-                for surrogate in flags.surrogate or ("",)
-                for name in own
-                for condition in _described(name, given, radii, surrogate)
-            )
-        )
-        for suite, (own, radii) in chosen.items()
-    }
-
-
-def _described(name: str, given: Mapping[str, Any], radii: Sequence[str], surrogate: str) -> Iterator[Condition]:
-    """Describe one attack at every radius that was given; without any, at a suite's own, failing these at its own."""
-    parameters = set(defaults(name))
-    values = {key: value for key, value in given.items() if key in parameters - {"eps"}}
-    models = {"targeted": given.get("targeted", ""), "surrogate": surrogate}
-    linf = values.get("norm", "linf") == "linf"
-    if "eps" not in parameters:
-        yield attack_condition(name, **models, **values)
-        return
-    if not linf and "eps" not in given:
-        raise UsageError(f"--norm {values['norm']} needs --eps: the default radii are meant for linf")
-    for eps in given.get("eps", radii) or (defaults(name)["eps"],):
-        yield attack_condition(name, **models, **values, eps=eps)
-
-
-def _refuse_unused(given: Mapping[str, Any], attacks: Sequence[str]) -> None:
-    taken = {name: set(defaults(name)) for name in attacks}
-    everywhere = {"targeted", "surrogate"} if attacks else set()
-    unused = set(given).difference(everywhere, *taken.values())
-    if unused:
-        known = f", which takes {_flags(everywhere.union(*taken.values()))}"
-        whom = (
-            f"attack {', '.join(taken)}{known}"
-            if taken
-            else "a run without --attack; --list-attacks shows what there is"
-        )
-        raise UsageError(f"{_flags(unused)} means nothing to {whom}")
-
-
-def _flags(names: Iterable[str]) -> str:
-    return ", ".join("--" + name.replace("_", "-") for name in sorted(names))

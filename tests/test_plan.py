@@ -1,8 +1,9 @@
 import pytest
 
+from robustness.attack_flags import AttackFlags, attack_conditions
 from robustness.corruptions import BAR, EXTRA, OCCLUSION, PATCH, STANDARD
 from robustness.errors import UsageError
-from robustness.plan import AttackFlags, Found, Group, asked_suites, attack_conditions, plan
+from robustness.plan import Found, Group, asked_suites, plan
 from robustness.records import NO_CLASS
 from robustness.scoring import Scoring
 from robustness.suites import SUITES
