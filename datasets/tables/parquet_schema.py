@@ -35,7 +35,8 @@ class Columns:
 def find_columns(schema: pa.Schema, place: Path) -> Columns:
     """Find the columns by what the hub's library notes in the schema, else by type, among several by usual names.
 
-    place: for messages. Raises DataError when there is none, or it is unclear which one is meant.
+    place: for messages. Raises DataError when there is none, it is unclear which one is meant, or classes have no list
+    of names.
     """
     features = _features(schema, place)
     images = _of_kind(features, "Image", schema) or [field.name for field in schema if _holds_images(field.type)]
@@ -45,8 +46,7 @@ def find_columns(schema: pa.Schema, place: Path) -> Columns:
     kind = schema.field(image).type
     content, path = (f"{image}.bytes", f"{image}.path") if pa.types.is_struct(kind) else (image, None)
     has_path = path is not None and kind.get_field_index("path") >= 0
-    names = features.get(label, {}).get("names")
-    return Columns(image, content, path if has_path else None, label, tuple(map(str, names)) if names else None)
+    return Columns(image, content, path if has_path else None, label, _class_names(features.get(label, {}), place))
 
 
 def _features(schema: pa.Schema, place: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -60,6 +60,14 @@ def _features(schema: pa.Schema, place: Path) -> Mapping[str, Mapping[str, Any]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         log.warning("%s: what its schema says of the columns cannot be read (%s)", place, error)
         return {}
+
+
+def _class_names(feature: Mapping[str, Any], place: Path) -> tuple[str, ...] | None:
+    """Return what labels 0, 1, … mean. Raises DataError for names that are no list."""
+    names = feature.get("names") or []
+    if not isinstance(names, list):
+        raise DataError(f"{place}: the classes' names in its schema are {json.dumps(names)[:80]}, and no list")
+    return tuple(map(str, names)) or None
 
 
 def _of_kind(features: Mapping[str, Mapping[str, Any]], kind: str, schema: pa.Schema) -> list[str]:

@@ -83,6 +83,14 @@ def test_a_schema_note_without_end_is_left_out(tmp_path: Path) -> None:
     assert open_data(tmp_path / "a.parquet").class_names is None  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("names", [1.5, "ab", {"a": 1}])
+def test_a_schema_note_with_classes_in_no_list_is_refused(tmp_path: Path, names: Any) -> None:
+    note = {"info": {"features": {"label": {"_type": "ClassLabel", "names": names}}}}
+    (tmp_path / "a.parquet").write_bytes(tables._parquet([None], [0], tables.pa.int64(), json.dumps(note).encode()))
+    with pytest.raises(DataError, match=r"names in its schema are .+ and no list"):
+        archives.walked(tmp_path / "a.parquet")
+
+
 def test_transparency_behind_the_pixels_warns_of_nothing(tmp_path: Path) -> None:
     png = images._with_chunks(images._saved("PNG", "P"), [(3, b"tRNS", b"\0\7")])
     assert images._decoded(png, tmp_path) == "decoded"
