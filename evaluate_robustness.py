@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from timm.data import ImageNetInfo
@@ -51,6 +52,8 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; arguments default to the command line's."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the dash of an empty cell
     try:
         options = parse(words)
         if options is None:
@@ -77,7 +80,9 @@ def evaluate(options: Options, command: str) -> int:
     for the user.
     """
     if options.fold:
-        return conclude(reopened(options.fold), options)
+        run = reopened(options.fold)
+        reports.read_header(options.fold)  # refuses one that reports cannot rely on
+        return conclude(run, options)
     computing.keep_freed_memory()
     asked = request(options, reports.FORMATS, os.environ)
     data, absent = find_data(asked)
@@ -87,7 +92,7 @@ def evaluate(options: Options, command: str) -> int:
         subjects = job.lineup.subjects(pictures.seen(job.groups), interrupts.Stop())
         print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
         return DONE
-    suites = [group.suite for group in job.groups[1:]]
+    suites = [suite for suite in dict.fromkeys(group.suite for group in job.groups) if suite != plan.CLEAN_SUITE]
     with interrupts.stoppable() as stop, runs.opened(job.options, job.header, suites, job.world) as (run, claims):
         if job.options.repair:
             say("\n".join(f"damaged, to be done again: {path}" for path in run.repair()) or "no part is damaged")
@@ -183,7 +188,7 @@ class Pictures:
     def first(self, groups: Sequence[plan.Group], count: int) -> datasets.Batch:
         """Read the first samples of groups of the same data."""
         dataset = self.data[groups[0].dataset].open(groups[0].part).limited(count)
-        (batch,) = datasets.load(dataset, self._views(groups))
+        (batch,) = datasets.load(dataset, self._views(groups), decoder=self.asked.options.decode)
         return batch
 
     def class_names(self, dataset: str) -> dict[int, str]:
@@ -210,10 +215,16 @@ def refresh(run: Store, options: Options) -> None:
 
 
 def report(run: Store, options: Options, resamples: int = 10_000) -> str:
-    """Fold the records into scores, write the reports, and return the table for standard output."""
+    """Fold the records into scores, write the reports, and return the table for standard output.
+
+    Raises RunError for records that are damaged or contradict each other.
+    """
     records, seed = run.frame(), run.header["identity"]["seed"]
     header = reports.so_far(run.header, records["suite"].value_counts().to_dict())
-    scores = metrics.fold(records, seed=seed, resamples=resamples, notes=header["suite_notes"])
+    try:
+        scores = metrics.fold(records, seed=seed, resamples=resamples, notes=header["suite_notes"])
+    except ValueError as error:
+        raise RunError(f"the records of {run.folder} are damaged: {error}") from error
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)

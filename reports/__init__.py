@@ -9,6 +9,7 @@ from .details import Details
 from .details import read as read_details
 from .errors import ReportError
 from .results import Comparison, Results
+from .stored import read_header
 from .text import render as text
 from .unfinished import so_far
 
@@ -20,6 +21,7 @@ __all__ = [
     "Results",
     "check_formats",
     "read_details",
+    "read_header",
     "so_far",
     "text",
     "write",

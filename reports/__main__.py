@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,11 +51,14 @@ Formats = Annotated[str, Parameter(help=f"Which files to write, of {','.join(FOR
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command with `words` for its arguments and return its exit code; they default to the command line's."""
     said = " ".join(sys.argv[1:] if words is None else words)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the dash of an empty cell
     try:
         said.encode()
-        code: int | None = app(words, result_action="return_value")
     except UnicodeEncodeError:
         return _fail(ReportError(f"not UTF-8, as reports must be: {said}; rename the folder, or link to it"), MISUSED)
+    try:
+        code: int | None = app(words, result_action="return_value")
     except CycloptsError as error:
         return _fail(ReportError(str(error).strip()), MISUSED)
     except (ReportError, OSError) as error:
@@ -126,7 +130,7 @@ def compare(folders: Mapping[str, Path], command: str) -> Results:
     runs, records = {}, []
     for run, folder in folders.items():
         own = stored.read_records(folder)
-        scored = replace(_scored(folder, headers[run], own), details=read_details(folder))
+        scored = replace(_scored(folder, headers[run], own), details=read_details(folder, examples=False))
         runs[run] = renamed(scored, names[run])
         records.append(own.assign(model=own["model"].map(names[run])))
     seed = next(iter(headers.values()))["identity"]["seed"]
@@ -176,7 +180,7 @@ def _scored(folder: Path, header: Mapping[str, Any], records: pd.DataFrame) -> R
     if strangers := {*records["model"].unique()} - {model["name"] for model in header["identity"]["models"]}:
         raise ReportError(f"{folder} has records of models that its header does not know: {', '.join(strangers)}")
     try:
-        scores = fold(records, seed=header["identity"].get("seed", 0), notes=now["suite_notes"])
+        scores = fold(records, seed=header["identity"]["seed"], notes=now["suite_notes"])
         return Results(now, scores)
     except (ReportError, ValueError) as error:
         raise ReportError(f"{folder}: {error}") from error

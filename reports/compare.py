@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .comparisons import UNKNOWN
-from .details import EXAMPLES, Details
+from .details import Details
 from .differing import DATA, Runs, differences, flat
 from .errors import ReportError
 from .limits import warnings
@@ -27,9 +27,10 @@ def named(folders: Sequence[Path]) -> dict[str, Path]:
     """
     if len(folders) < 2:
         raise ReportError("a comparison needs two runs or more")
-    if len({folder.resolve() for folder in folders}) < len(folders):
+    paths = [folder.resolve() for folder in folders]
+    if len({*paths}) < len(folders):
         raise ReportError("a run is given twice")
-    names = [folder.resolve().name for folder in folders]
+    names = [path.name.encode(errors="backslashreplace").decode() for path in paths]  # reports are UTF-8
     alike = len(set(names)) < len(names)
     return {str(folder) if alike else name: folder for name, folder in zip(names, folders, strict=True)}
 
@@ -55,7 +56,6 @@ def renamed(results: Results, names: Mapping[str, str]) -> Results:
     tables = {
         name: table.assign(model=[names.get(model, model) for model in table["model"]])
         for name, table in results.details.tables.items()
-        if name != EXAMPLES  # a run's own pictures
     }
     return replace(results, header=header, scores=scores, details=Details(tables))
 

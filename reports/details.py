@@ -51,13 +51,14 @@ class Details:
         return self.tables.get(name, pd.DataFrame(columns=list(COLUMNS[name])))
 
 
-def read(folder: Path, made: Mapping[str, pd.DataFrame] | None = None) -> Details:
+def read(folder: Path, made: Mapping[str, pd.DataFrame] | None = None, *, examples: bool = True) -> Details:
     """Read the details of the run in `folder`; a table that is not there is left out.
 
-    made: tables made anew, in place of those of the folder, but for the examples. Raises ReportError for a file that
-    cannot be read, and for a picture that is missing, no PNG, or not in the folder.
+    made: tables made anew, in place of those of the folder, but for the examples. examples: whether to read these and
+    their pictures. Raises ReportError for a file that cannot be read, and for a picture that is missing, no PNG, or not
+    in the folder.
     """
-    wanted = COLUMNS if made is None else (EXAMPLES,)
+    wanted = [name for name in COLUMNS if (examples if name == EXAMPLES else made is None)]
     paths = {name: folder / FOLDER / f"{name}.csv" for name in wanted}
     tables = {name: _read(path) for name, path in paths.items() if path.exists()} | dict(made or {})
     listed = tables[EXAMPLES] if EXAMPLES in tables else pd.DataFrame(columns=["file"])

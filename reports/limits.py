@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from .cells import SO_FAR
 from .results import Results
+from .unfinished import will_grow
 
 _INTERVALS = (
     "Intervals are 95 % intervals over the choice of images: Wilson's for rates, the percentile bootstrap over images "
@@ -25,7 +26,7 @@ def _warnings(results: Results) -> Iterator[str]:
     header = results.header
     yield from header["notes"]
     done, expected = header.get("records_done"), header.get("records_expected")
-    if done is not None and expected is not None and done < expected:
+    if done is not None and expected is not None and done < expected and will_grow(header):
         yield (
             f"The run is not complete: {done:,} of {expected:,} records are done. Figures of suites that lack some are "
             f"marked “{SO_FAR}”: they will change, and so may every comparison of them."
@@ -34,7 +35,10 @@ def _warnings(results: Results) -> Iterator[str]:
         names = dict.fromkeys(f"{finding['name']} ({finding['model']})" for finding in findings)
         yield f"The audit of the attacks found: {', '.join(names)}. What that means stands below, or in run.json."
     if failures := header.get("failures"):
-        yield f"{failures} samples could not be read and are missing from the figures; failures.csv lists them."
+        yield (
+            f"{failures:,} failure{'' if failures == 1 else 's'}: images that could not be read are missing from the "
+            "figures, logits that were not finite count as wrong; failures.csv says which."
+        )
 
 
 def audit(results: Results) -> tuple[str, ...]:

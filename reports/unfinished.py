@@ -18,8 +18,13 @@ def so_far(header: Mapping[str, Any], done: Mapping[str, int]) -> dict[str, Any]
     return {**header, "records_done": sum(done.values()), "suite_notes": notes}
 
 
+def will_grow(header: Mapping[str, Any]) -> bool:
+    """Tell whether records that a run lacks may still come: what a finished run could not read will not."""
+    return not (header.get("end") and header.get("failures"))
+
+
 def _notes(header: Mapping[str, Any], done: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    if header.get("end") and header.get("failures"):  # what could not be read will not come
+    if not will_grow(header):
         return
     for suite, expected in header.get("suite_records", {}).items():
         found = done.get(suite, 0)

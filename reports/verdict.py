@@ -74,11 +74,14 @@ def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:
         suite = [row for row in rows if (row.suite, row.dataset) == (overall.suite, overall.dataset)]
         single = [row for row in suite if row.metric == "mean_error" and row.condition != OVERALL]
         ranked = sorted((row for row in single if row.value is not None), key=lambda row: row.value or 0.0)
-        yield (
-            f"Under the {len(ranked)} corruptions of {overall.suite} it errs on {figure(overall)} of the images, "
-            f"most under {ranked[-1].condition} ({figure(ranked[-1])}), "
-            f"least under {ranked[0].condition} ({figure(ranked[0])})."
-        )
+        count, ends = "", ""
+        if ranked:
+            count = f"{len(ranked)} "
+            ends = (
+                f", most under {ranked[-1].condition} ({figure(ranked[-1])}), "
+                f"least under {ranked[0].condition} ({figure(ranked[0])})"
+            )
+        yield f"Under the {count}corruptions of {overall.suite} it errs on {figure(overall)} of the images{ends}."
         names = {"mce": "mCE", "relative_mce": "relative mCE"}
         figures = [
             f"{names[row.metric]} is {figure(row)}" for row in suite if row.metric in names and row.value is not None

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import torch
 from torch import Tensor
 
-from .attacks import GRADIENT_FREE, as_pixels, defaults
+from .attacks import ABOUT_MODELS, GRADIENT_FREE, Victim, as_pixels, defaults
 from .audit import Finding
 from .checkpoints import weights_hash
 from .condition import Condition
+from .evaluation import Settings
 from .models import Model
 from .plan import Group
 from .probes import audit_classifier, audit_steps, compare_weights
@@ -32,20 +32,30 @@ def audit_weights(before: Mapping[str, str], after: Mapping[str, str]) -> list[F
     return [finding for name, was in before.items() for finding in compare_weights(name, was, after[name])]
 
 
-def audit_model(name: str, model: Model, group: Group, images: Tensor, labels: Tensor, seed: int) -> list[Finding]:
+def audit_model(
+    name: str, model: Model, group: Group, images: Tensor, labels: Tensor, settings: Settings
+) -> list[Finding]:
     """Probe an attacked model, and run one of its attacks with twice the steps.
 
     images: float [B,3,H,W] in [0,1], on the model's device. labels: int64 [B], positions among the group's classes.
     """
-    classifier = group.scoring.classifier(model.classifier)
+    classifier, size = group.scoring.classifier(model.classifier), settings.batch_size
+    attacks = {condition.name for condition in group.conditions if condition.kind == "attack"}
+    differentiable = model.differentiable and not attacks <= GRADIENT_FREE  # else nothing has asked for gradients
     findings = audit_classifier(
-        name, classifier, images, labels, model.preprocessing, differentiable=model.differentiable
+        name,
+        classifier,
+        images,
+        labels,
+        model.preprocessing,
+        network=model.classifier,
+        batch_size=size,
+        differentiable=differentiable,
     )
-    with torch.inference_mode():
-        right = classifier(images).argmax(1) == labels
+    right = Victim(classifier, size)(images).argmax(1) == labels
     condition = longest(group.conditions)
-    if condition is not None and model.differentiable and bool(right.any()):
-        findings += audit_steps(name, classifier, images[right].clone(), labels[right].clone(), condition, seed)
+    if condition is not None and differentiable and bool(right.any()):
+        findings += audit_steps(name, classifier, images[right], labels[right], condition, settings.seed, size)
     return findings
 
 
@@ -57,6 +67,6 @@ def longest(conditions: Iterable[Condition]) -> Condition | None:
         if condition.kind == "attack"
         and condition.name not in GRADIENT_FREE
         and {"steps", "eps", "step_size"} <= defaults(condition.name).keys()
-        and not {"targeted", "surrogate"} & dict(condition.params).keys()
+        and not {*ABOUT_MODELS} & dict(condition.params).keys()
     ]
     return min(iterative, key=lambda condition: as_pixels(str(dict(condition.params)["eps"])), default=None)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .attacks import attack_condition, defaults
+from .attacks import ABOUT_MODELS, attack_condition, defaults
 from .condition import Condition
 from .errors import UsageError
 from .suites import ATTACK_SUITES
@@ -75,7 +75,7 @@ def _described(name: str, given: Mapping[str, Any], radii: Sequence[str], surrog
 
 def _refuse_unused(given: Mapping[str, Any], attacks: Sequence[str]) -> None:
     taken = {name: set(defaults(name)) for name in attacks}
-    everywhere = {"targeted", "surrogate"} if attacks else set()
+    everywhere = {*ABOUT_MODELS} if attacks else set()
     unused = set(given).difference(everywhere, *taken.values())
     if unused:
         known = f", which takes {_flags(everywhere.union(*taken.values()))}"

@@ -25,6 +25,11 @@ def check_options(options: Options, formats: Collection[str]) -> None:
             )
         if spec.endswith(".py"):
             raise UsageError(f"--model {spec} names no function; write {spec}:FUNCTION, which returns the network")
+    for spec in options.surrogate:
+        if "," in spec:
+            raise UsageError(
+                f"--surrogate {spec} has a comma, which stands between parameters in names; rename the file"
+            )
     if options.checkpoint and len(options.model) != 1:
         raise UsageError("--checkpoint needs exactly one --model")
     if options.limit is not None and options.limit < 1:

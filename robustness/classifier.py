@@ -101,7 +101,8 @@ class ModuleClassifier:
         try:
             module = self._idle.pop()
         except IndexError:
-            module = sharing(self._template)
+            with torch.inference_mode(False):  # or what the copy has of tensors could not be differentiated through
+                module = sharing(self._template)
         try:
             yield module
         finally:
@@ -132,7 +133,7 @@ def checked(logits: object, batch: int) -> Tensor:
 
 
 def refuse_not_finite(logits: Tensor) -> Tensor:
-    """Return the logits; raises RunError when one is not finite. Waits for the device, so not for every batch."""
+    """Return the logits; raises RunError when one is not finite. Waits for the device."""
     if not bool(torch.isfinite(logits).all()):
         raise RunError("the model returns logits that are not finite")
     return logits

@@ -86,9 +86,9 @@ class Task:
     samples: int
     groups: tuple[Group, ...]
 
-    def missing(self, store: Store) -> list[int]:
-        """List the chunks that have a block to do."""
-        return [index for index in range(self._chunks) if self._blocks(index, store)]
+    def missing(self, store: Store) -> bool:
+        """Say whether a chunk has a block to do."""
+        return any(self._blocks(index, store) for index in range(self._chunks))
 
     def chunks(self, run: Run, *, helping: bool = False) -> Iterator[int]:
         """Yield the chunks that have a block to do and that nobody else is working on, and claim them.

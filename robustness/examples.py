@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .attacks import Goal, Victim, build
+from .attacks import ABOUT_MODELS, Goal, Victim, build
 from .condition import Condition
 from .evaluation import Samples, Settings, Subject, as_float, corrupted_images
 from .forecast import passes_of
@@ -52,7 +52,7 @@ def chosen(groups: Sequence[Group]) -> list[tuple[Group, Condition]]:
         for pair in pairs
         if pair[1].kind == "attack"
         and passes_of(pair[1]) <= MOST_PASSES
-        and not {"targeted", "surrogate"} & dict(pair[1].params).keys()
+        and not {*ABOUT_MODELS} & dict(pair[1].params).keys()
     ]
     return [*made[::apart], *sorted(attacks, key=lambda pair: -passes_of(pair[1]))[:1]]
 

@@ -9,7 +9,7 @@ from . import attack_audit, examples
 from .audit import Finding, audit_records
 from .claims import Claiming
 from .engine import PATIENCE, Batch, Run, Task, evaluate
-from .evaluation import as_float
+from .evaluation import Settings, as_float
 from .header import now
 from .interrupts import Stop
 from .job import Job
@@ -74,17 +74,18 @@ def execute(
     before, begun = attack_audit.weights_of(job.lineup.evaluated, job.groups), time.perf_counter()
     stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
     surrogates = {spec: stop.between_batches(model.classifier) for spec, model in job.lineup.surrogates.items()}
-    with progress(job.header["records_expected"], run.count(), shown=job.world.leads) as advance:
+    done = run.count()
+    with progress(job.header["records_expected"], done, shown=job.world.leads) as advance:
         if job.world.leads and "markdown" in job.options.formats:
-            advance = Watched(refresh, advance, run.count())
+            advance = Watched(refresh, advance, done)
         means = Run(run, job.settings, advance, surrogates, claims, job.world, stopwatch)
         work_through(tasks, job, pictures, means, stop)
     if job.options.profile:
         say(stopwatch.report(time.perf_counter() - begun))
     if job.world.leads:
-        run.finish(now(), [asdict(finding) for finding in audit(job, pictures, run, before)])
+        run.finish(now(), [asdict(finding) for finding in audit(job, pictures, run, before, means.settings)])
         if "html" in job.options.formats:
-            illustrate(job, pictures, run)
+            illustrate(job, pictures, run, means.settings)
 
 
 def work_through(tasks: Sequence[Task], job: Job, pictures: Pictures, means: Run, stop: Stop) -> None:
@@ -102,30 +103,32 @@ def work_through(tasks: Sequence[Task], job: Job, pictures: Pictures, means: Run
         helping = True
 
 
-def audit(job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str]) -> list[Finding]:
+def audit(job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str], settings: Settings) -> list[Finding]:
     """Look for what speaks against the attacks' results: in the records, and by probing the models with a few images.
 
-    weights: hashes from before the run.
+    weights: hashes from before the run. settings: those that the run ended with.
     """
     attacked = attack_audit.attacked(job.groups)
     if not attacked:
         return []
     group, findings = attacked[0], audit_records(run.frame())
     batch = pictures.first([group], attack_audit.PROBED)
-    subjects = job.lineup.subjects(pictures.seen([group]), Stop())
-    for subject, model in zip(subjects, job.lineup.evaluated, strict=True):
-        images = as_float(batch.views[subject.views[group.view]].to(job.settings.device))
-        labels = group.scoring.positions(batch.labels).to(job.settings.device)
-        findings += attack_audit.audit_model(subject.name, model, group, images, labels, job.settings.seed)
+    subjects = job.lineup.subjects(pictures.seen([group]), Stop()) if batch.sample_ids else []
+    for subject, model in zip(subjects, job.lineup.evaluated, strict=False):
+        images = as_float(batch.views[subject.views[group.view]].to(settings.device))
+        labels = group.scoring.positions(batch.labels).to(settings.device)
+        findings += attack_audit.audit_model(subject.name, model, group, images, labels, settings)
     return [*findings, *attack_audit.audit_weights(weights, attack_audit.weights_of(job.lineup.evaluated, job.groups))]
 
 
-def illustrate(job: Job, pictures: Pictures, run: Store) -> None:
-    """Make pictures of a few images of the first data set that is corrupted or attacked."""
+def illustrate(job: Job, pictures: Pictures, run: Store, settings: Settings) -> None:
+    """Make pictures of the first images that can be read of the first data set that is corrupted or attacked."""
     for dataset in dict.fromkeys(group.dataset for group in job.groups):
         if shown := examples.chosen([group for group in job.groups if group.dataset == dataset]):
             groups = [group for group, _ in shown]
             subjects = job.lineup.subjects(pictures.seen(groups), Stop())
-            made = examples.pictures(pictures.first(groups, examples.IMAGES), subjects, shown, job.settings)
-            examples.save(run.folder, made, pictures.class_names(dataset))
+            batch = pictures.first(groups, examples.IMAGES)
+            if batch.sample_ids:
+                made = examples.pictures(batch, subjects, shown, settings)
+                examples.save(run.folder, made, pictures.class_names(dataset))
             return

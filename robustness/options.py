@@ -92,7 +92,7 @@ class Options:
     workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
     """Threads that decode images."""
     keep_going: Annotated[Switch, Parameter(group=COMPUTING)] = False
-    """Count samples whose logits are not finite as wrong and as failures, instead of stopping."""
+    """Count samples whose logits are not finite as wrong and as failures, instead of stopping; not under attack."""
     profile: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Print where the time went; on a GPU the run is slower for it."""
 

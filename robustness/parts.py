@@ -26,11 +26,12 @@ def write(path: Path, table: pa.Table, notes: Sequence[str]) -> None:
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read one part; raises RunError when it is damaged."""
+    """Read one part, with nulls in columns that an older version did not write; raises RunError when it is damaged."""
     try:
         table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
         _refuse_other_content(table, schema)
-        return table.replace_schema_metadata(None)
+        bare = table.replace_schema_metadata(None)
+        return pa.concat_tables([schema.empty_table(), bare], promote_options="default")  # adds what older parts lack
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())  # Arrow's words may be of several lines
         raise RunError(f"{path} is damaged ({reason}); the same command with --repair does this part again") from error
@@ -38,7 +39,7 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
 
 def _refuse_other_content(table: pa.Table, schema: pa.Schema) -> None:
     """Raise ValueError for a table that is not what was written, by what no page's checksum covers."""
-    if not table.schema.equals(schema):
+    if not {*table.schema} <= {*schema}:
         raise ValueError("its columns are not those of a run's parts")
     rows = str(table.num_rows).encode()
     if (table.schema.metadata or {}).get(ROWS, rows) != rows:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any
 
 from .condition import CHALLENGE, CLEAN, Condition, stored
@@ -60,9 +59,9 @@ class Group:
         return f"JPEG quality {self.jpeg_quality} after the corruption." if self.jpeg_quality else "In memory, no JPEG."
 
     def blocks(self) -> Iterator[tuple[str, tuple[Condition, ...]]]:
-        """Yield (name, conditions) for each run of conditions with the same name: the unit of storage."""
-        for name, conditions in groupby(self.conditions, key=lambda condition: condition.name):
-            yield name, tuple(conditions)
+        """Yield (name, conditions) for all conditions of one name together: the unit of storage."""
+        for name in dict.fromkeys(condition.name for condition in self.conditions):
+            yield name, tuple(condition for condition in self.conditions if condition.name == name)
 
     def size(self, found: Mapping[str, Found]) -> int:
         """Count the group's samples in the data that was found."""

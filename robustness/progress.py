@@ -34,7 +34,7 @@ def _lines(total: int, done: int) -> Callable[[int], None]:
         nonlocal made, last
         made += count
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
+        if made and now - last >= SECONDS_BETWEEN_LINES:
             last = now
             speed = made / (now - begun)
             left = tqdm.format_interval((total - done - made) / speed)

@@ -111,17 +111,16 @@ class Store:
         return moved
 
     def note(self, key: str, value: object) -> None:
-        """Add to what the header says of how the run computes."""
+        """Add to what the header says of how the run computes; raises RunError when the disk refuses."""
         self.header.setdefault("environment", {})[key] = value
+        if self.leads:
+            self._rewrite_header()
 
     def finish(self, end: str, findings: Sequence[Mapping[str, str]] = ()) -> None:
         """Write down that nothing is left to do, how much was done, and what an audit found."""
         counts = {"records_done": self.count(), "failures": self.failures().num_rows}
         self.header |= {"end": end, "findings": list(findings)} | counts
-        try:
-            self._write_header()
-        except OSError as error:
-            raise refused(self.folder / HEADER, error) from error
+        self._rewrite_header()
 
     def _begin(self) -> bool:
         """Write the header of a new run; False when another process was faster."""
@@ -138,6 +137,12 @@ class Store:
         finally:
             own.unlink()
         return True
+
+    def _rewrite_header(self) -> None:
+        try:
+            self._write_header()
+        except OSError as error:
+            raise refused(self.folder / HEADER, error) from error
 
     def _write_header(self) -> None:
         write_whole(self.folder / HEADER, self._header_text())
@@ -174,7 +179,7 @@ def read_header(folder: Path) -> dict[str, Any]:
     """Read a run's `run.json`; raises RunError when it is not one of this version."""
     path = folder / HEADER
     try:
-        header = json.loads(path.read_text())
+        header = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read as a run's header: {error}") from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA_VERSION:

@@ -53,6 +53,14 @@ def test_hidden_gradients_stand_on_top_of_every_report(tmp_path: Path, capsys: p
     assert "zero-gradients" in findings_of(run)
 
 
+def test_an_attack_without_gradients_asks_for_none(tmp_path: Path) -> None:
+    deaf = HIDING.replace("images.sum", "images.detach().sum")
+    (tmp_path / "deaf.py").write_text(deaf)
+    words = ("--model", f"{tmp_path / 'deaf.py'}:build", "--sample", "--attack", "square", "--eps", "4/255")
+    assert call(*words, "--formats", "csv", out=tmp_path / "out") == 0
+    assert json.loads((only_run(tmp_path / "out") / "run.json").read_text())["end"]
+
+
 def test_the_hardest_plain_attack_is_run_with_twice_the_steps() -> None:
     hard, easy = (attack_condition("pgd", eps=eps) for eps in ("1/255", "4/255"))
     others = [CLEAN, attack_condition("fgsm"), attack_condition("square"), attack_condition("autoattack")]

@@ -1,5 +1,6 @@
 """The command as a user calls it: its exit codes, its files, and what it prints."""
 
+import io
 import json
 import os
 import re
@@ -105,11 +106,25 @@ def test_batch_size_and_workers_change_nothing(tmp_path: Path) -> None:
 
 def test_attacks_may_be_made_on_another_model(tmp_path: Path) -> None:
     small = f"{small_network.__file__}:build"
-    words = (*LITE, "--sample", "--limit", "8", "--attack", "fgsm", "--eps", "2/255", "--formats", "csv")
+    words = (
+        *LITE,
+        "--sample",
+        "--limit",
+        "8",
+        "--attack",
+        "fgsm",
+        "--attack",
+        "noise",
+        "--eps",
+        "2/255",
+        "--formats",
+        "csv",
+    )
     assert call(*words, "--surrogate", "efficientnet_lite0", "--surrogate", small, out=tmp_path / "a") == 0
     assert call(*words, out=tmp_path / "b") == 0
     transfer, white = (records_of(only_run(tmp_path / way)).query("suite == 'adversarial'") for way in "ab")
-    assert transfer["condition"].nunique() == 2
+    assert transfer["condition"].value_counts().tolist() == [8] * 4  # nothing is missing
+    transfer, white = (table[table["condition"].str.startswith("fgsm")] for table in (transfer, white))
     own = transfer[transfer["condition"].str.contains("surrogate=efficientnet_lite0")]
     assert own["success"].tolist() == white["success"].tolist()
     other = transfer[transfer["condition"].str.contains("small_network.py:build")]
@@ -203,6 +218,7 @@ def test_no_trained_weights_and_no_network_is_exit_code_1(
             'Invalid value for --limit: unable to convert "ten"',
         ),
         ((*LITE, "--suite", "imagenet", "--sample", "--max-failures", "-1"), "--max-failures -1 is below 0"),
+        ((*LITE, "--attack", "fgsm", "--sample", "--surrogate", "a,b.py:net"), "--surrogate a,b.py:net has a comma"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_code_2(
@@ -297,6 +313,16 @@ def test_unreadable_images_are_named_counted_and_exit_code_1(
     assert failures["reason"].str.len().gt(5).all()
     assert len(records_of(tmp_path / "run")) == 5  # four photographs and the CMYK one
     assert call(*words, "--max-failures", 3, out=tmp_path) == 0
+
+
+@pytest.mark.parametrize("words", [("--attack", "pgd", "--steps", "2"), ("--suite", "imagenet-c-extra")])
+def test_what_ends_a_run_can_do_without_its_first_images(tmp_path: Path, words: tuple[str, ...]) -> None:
+    tree = sample_tree(tmp_path / "data")
+    for path in (tree / "val").glob("*/*.JPEG"):
+        path.write_bytes(b"damaged")
+    more = ("--data", tree, "--limit", "2", "--max-failures", "9", "--formats", "csv,html", "--name", "run")
+    assert call(*LITE, *words, *more, out=tmp_path) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["end"]
 
 
 @pytest.mark.parametrize("kind", ["absent", "empty", "no classes"])
@@ -424,6 +450,26 @@ def test_scores_are_folded_again_from_the_records_alone(tmp_path: Path, capsys: 
     assert (tmp_path / "run" / "scores.csv").read_bytes() == scores
     assert evaluate_robustness.main(["--fold", str(tmp_path)]) == 2
     assert "is not a run" in capsys.readouterr().err
+    (part,) = (tmp_path / "run" / "records").glob("*.parquet")
+    older = pq.read_table(part).drop_columns(["l1", "brier", "success_8bit"])
+    pq.write_table(older, part)
+    assert evaluate_robustness.main(["--fold", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out == printed
+    shutil.copy(part, part.with_name("copy.parquet"))
+    assert evaluate_robustness.main(["--fold", str(tmp_path / "run")]) == 1
+    assert f"the records of {tmp_path / 'run'} are damaged: recorded twice: " in capsys.readouterr().err
+    header = json.loads((tmp_path / "run" / "run.json").read_text())
+    del header["identity"]["seed"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(header))
+    assert evaluate_robustness.main(["--fold", str(tmp_path / "run")]) == 1
+    assert "missing in identity: seed" in capsys.readouterr().err
+
+
+def test_a_terminal_may_lack_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(said, encoding="ascii", write_through=True))
+    assert call(*LITE, "--suite", "imagenet", "--sample", "--limit", "3", out=tmp_path) == 0
+    assert b"\\u2013: not measured" in said.getvalue()
 
 
 def test_a_damaged_part_is_named_and_repaired_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ from reports.selection import MOST, selection_note, shown
 
 SVG = "{http://www.w3.org/2000/svg}"
 CONTROL = "red\x1b[31m"
+OUTSIDE = 'x/../../../evil"><h1>'
 
 
 def of(*rows: dict[str, Any], models: Sequence[str] = ("a",), **details: pd.DataFrame) -> Results:
@@ -101,6 +102,17 @@ def test_no_name_breaks_a_figure(names: tuple[str, str]) -> None:
         assert "<script" not in figure.inline
 
 
+def test_no_suite_breaks_the_name_of_a_figure() -> None:
+    made = everything("a", "b")
+    suites = {"suite": dict.fromkeys(("imagenet-c", "imagenet-r", "cue", "adversarial"), OUTSIDE)}
+    tables = {name: table.replace(suites) for name, table in made.details.tables.items()}
+    hostile = drawn(replace(made, scores=made.scores.replace(suites), details=Details(tables)))
+    assert len(hostile) == len(drawn(made))
+    for name, figure in hostile.items():
+        assert name == slug(name)
+        assert "<h1" not in figure.inline
+
+
 def test_svg_and_png_files_are_of_the_same_picture(tmp_path: Path) -> None:
     paths = write(everything("a"), tmp_path, ["html"])
     names = {path.name for path in paths if path.parent.name == "figures"}
@@ -141,6 +153,26 @@ def test_epsilon_is_read_off_each_kind_of_attack() -> None:
     for part in ("pgd (steps 40): 20.0 % [10.0, 30.0] at 4", "fmn (steps 100): 20.0", "at 0.5", "worst case of all"):
         assert part in said
     assert "L2 radius" in texts(made["epsilon-l2-imagenet"])
+
+
+def test_figures_of_two_image_sets_are_files_of_their_own() -> None:
+    rows = [row | {"dataset": data} for data in ("imagenet 5ea1", "imagenet 07he") for n in "ab" for row in of_model(n)]
+    made = figures(of(*rows, models=("a", "b")))
+    names = [figure.name for section in made.values() for figure in section]
+    assert len({*names}) == len(names)
+    assert "clean-and-imagenet-c-imagenet-5ea1" in names
+
+
+@pytest.mark.parametrize("count", [MOST, MOST + 2])
+def test_attacks_are_told_apart_by_colour_or_by_panel(count: int) -> None:
+    attacks = [f"pgd(norm=linf,eps={eps}/255,steps={steps})" for steps in range(1, count + 1) for eps in (1, 2)]
+    rows = [score("adversarial", attack, "robust_accuracy", 0.2) for attack in attacks]
+    figure = drawn(of(*rows))["epsilon-linf-imagenet"]
+    coloured = set(SERIES) & set(re.findall(r'"(#[0-9a-f]{6})"', figure.svg))
+    assert coloured == set(SERIES if count <= MOST else SERIES[:1])
+    words = texts(figure)
+    assert all(words.count(f"pgd (steps {steps})") == 1 for steps in range(1, count + 1))
+    assert words.count("robust accuracy") == (1 if count <= MOST else 3)  # an axis for each row of panels
 
 
 @pytest.mark.parametrize("condition", ["rotations", "patch(size=50)", "pgd(norm=linf,eps=much)", "(", "fmn(norm=linf)"])

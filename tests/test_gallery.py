@@ -60,7 +60,9 @@ def test_the_command(picture: Image.Image, tmp_path: Path, capsys: pytest.Captur
     with Image.open(out) as sheet:
         assert sheet.height == HEADING + CELL * len(CORRUPTIONS)
     assert main(["--gallery", str(out), str(tmp_path / "none.png")]) == 1
-    assert "none.png" in capsys.readouterr().out
+    assert "none.png" in capsys.readouterr().err
+    assert main(["--gallery", str(tmp_path / "out"), "--only", "contrast", source]) == 1
+    assert capsys.readouterr().err == "no gallery: unknown file extension: \n"
     with pytest.raises(SystemExit, match="2"):
         main(["--gallery", str(out), "--only", "frog", source])
     assert "unknown corruption 'frog'; did you mean fog or frost" in capsys.readouterr().err

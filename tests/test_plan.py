@@ -173,3 +173,11 @@ def test_targets_and_surrogates_stand_in_the_key_and_mean_nothing_without_an_att
             attack_conditions(["imagenet"], [], lone)
     with pytest.raises(UsageError, match="no rule for targets; known: least-likely"):
         attack_conditions([], ["pgd"], AttackFlags(targeted="hardest"))
+
+
+def test_conditions_of_one_name_are_stored_together() -> None:
+    flags = AttackFlags(eps=("1/255", "4/255"), surrogate=("a", "b"))
+    (conditions,) = attack_conditions([], ["fgsm", "pgd"], flags).values()
+    blocks = dict(Group("adversarial", "imagenet", "model", conditions).blocks())
+    assert [*blocks] == ["fgsm", "pgd"] and all(len(block) == 4 for block in blocks.values())
+    assert {*conditions} == {condition for block in blocks.values() for condition in block}

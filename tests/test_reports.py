@@ -294,11 +294,18 @@ def test_verdict_on_what_was_not_measured() -> None:
     assert verdict(Results(header("a"), rows.iloc[:0])) == ("Model a: nothing was measured.",)
 
 
+def test_verdict_on_a_mean_without_its_corruptions() -> None:
+    (paragraph,) = verdict(Results(header("a"), pd.DataFrame([score("imagenet-c", "all", "mean_error", 0.4)])))
+    assert paragraph == "Model a: Under the corruptions of imagenet-c it errs on 40.0 % [30.0, 50.0] of the images."
+
+
 def test_warnings_and_limits() -> None:
     amiss = header("a") | {"records_done": 4, "failures": 2}
     found = warnings(Results(amiss, results("a").scores))
     assert found[0] == "This is a sample of 20 images."
-    assert "4 of 10 records" in found[1] and found[2].startswith("2 samples could not be read")
+    assert "4 of 10 records" in found[1] and found[2].startswith("2 failures: images that could not be read are")
+    (_, ended) = warnings(Results(amiss | {"end": "2025-01-02T00:00:00+00:00", "failures": 1}, results("a").scores))
+    assert ended.startswith("1 failure: ") and "logits that were not finite count as wrong" in ended
     assert len(warnings(results("a"))) == 1
     sentences = " ".join(limits(results("a")))
     for part in ("Wilson", "upper bound", "first 20 samples", "imagenet-c: JPEG quality 85."):

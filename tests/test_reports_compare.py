@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import small_runs
 from small_runs import IMAGES, PGD
 
 from reports.__main__ import main
+from reports.compare import named
 from robustness.metrics.alexnet import STANDARD
 
 ROOT = Path(__file__).parents[1]
@@ -134,7 +136,8 @@ def test_only_images_that_both_have_are_compared(three: list[Path], tmp_path: Pa
     run = small_runs.write(tmp_path / "run-d", read, header)
     found = compared(three[0], run, out=tmp_path / "out")["comparisons"].set_index("metric").loc["top1"]
     assert (found["n"], found["note"]) == (IMAGES - 2, f"over the {IMAGES - 2} of {IMAGES} images that both have")
-    assert "2 samples could not be read" in report(tmp_path / "out")
+    text = report(tmp_path / "out")
+    assert "2 failures: images that could not be read" in text and "not complete" not in text
 
 
 def test_one_model_in_two_runs_gets_their_names(tmp_path: Path) -> None:
@@ -354,9 +357,27 @@ def test_figures_are_drawn_from_the_details_of_all_runs(three: list[Path], tmp_p
         (run / "details" / "reliability.csv").write_text(
             f"{columns}\n{name},imagenet,imagenet,clean,,5,0.3,0.4,0.2,0.6,9,9\n"
         )
+    pictures = "sample_id,model,what,file,label,prediction,confidence\n1,a,clean,figures/none.png,tench,tench,0.9\n"
+    (three[0] / "details" / "examples.csv").write_text(pictures)  # of the run alone
     compared(*three[:2], out=tmp_path / "out", formats="csv,html")
+    assert not (tmp_path / "out" / "details" / "examples.csv").exists()
     joined = pd.read_csv(tmp_path / "out" / "details" / "reliability.csv")
     assert joined["model"].tolist() == ["a", "b"]
+
+
+# Folders and terminals that are not UTF-8
+
+
+def test_runs_are_named_in_utf_8() -> None:
+    assert list(named([Path("a"), Path("b\udcff")])) == ["a", "b\\udcff"]
+
+
+def test_a_terminal_may_lack_letters(three: list[Path], tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "reports", "compare", *map(str, three), "--out", str(tmp_path / "out")]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\u2013" in done.stdout  # the dash of what was not measured
 
 
 # Rendering

@@ -12,6 +12,7 @@ import evaluate_robustness
 from robustness import store, watching
 from robustness.errors import RunError
 from robustness.options import Options
+from robustness.progress import progress
 from robustness.watching import INTERVAL, SHARE, Watched
 
 
@@ -35,6 +36,15 @@ def test_a_cheap_refresh_comes_at_intervals_and_not_before() -> None:
         advance(1)
     assert len(times) == 10
     assert times[0] == pytest.approx(100 + INTERVAL)
+
+
+def test_who_has_made_nothing_has_no_speed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("robustness.progress.SECONDS_BETWEEN_LINES", 0.0)
+    with progress(10, 2) as advance:
+        advance(0)
+        assert capsys.readouterr().err == ""
+        advance(4)
+    assert capsys.readouterr().err.startswith("6 of 10 records, ")
 
 
 @pytest.mark.parametrize("speed", [10, 1000, 20_000])

@@ -8,7 +8,7 @@ import pandas as pd
 from ..results import Results, rows
 from ..selection import shown
 from .colours import FAINT
-from .drawing import Figure, colour, data, draw, panels
+from .drawing import Figure, colour, data, draw, panels, slug
 
 _SEVERITIES = (1, 3, 5)  # enough to show the trend
 _FEWEST = 10  # of a bin, below which chance alone is seen
@@ -53,7 +53,7 @@ def _figure(where: str, tables: Sequence[pd.DataFrame], models: Sequence[str]) -
         "Reliability: how often a model is right, by how sure it is, in 15 bins of equal width, with 95 % intervals; "
         f"below the dashed line it is too sure. Clean images and {where}; bins of less than {_FEWEST} are left out."
     )
-    return draw(f"reliability-{where.replace(' ', '-')}", caption, _said(table, present), drawn)
+    return draw(f"reliability-{slug(where)}", caption, _said(table, present), drawn)
 
 
 def _said(table: pd.DataFrame, models: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import altair as alt
 
 from ..cells import figure
 from ..results import Measurement, Results
-from ..selection import shown
+from ..selection import MOST, shown
 from .drawing import Figure, colour, data, draw, panels, slug
 
 # pgd(norm=linf,eps=4/255,steps=40), worst(norm=linf,eps=4/255), fmn(norm=linf,steps=100) within 4/255
@@ -33,7 +33,7 @@ class _Point:
 def robustness_curves(results: Results) -> Iterator[Figure]:
     """Draw the curves of each norm and data set; a radius of 0 is clean accuracy.
 
-    One model has a curve for each attack; several have a panel for each attack.
+    One model has a curve for each attack, as long as colours last; else there is a panel for each attack.
     """
     models = shown(results)
     rows = [row for row in results.measurements if row.model in models and row.value is not None]
@@ -76,9 +76,10 @@ def _pixels(eps: str | None) -> float | None:
 
 def _figure(norm: str, dataset: str, points: Sequence[_Point], models: Sequence[str]) -> Figure:
     attacks = list(dict.fromkeys(point.attack for point in points))
+    apart = len(models) > 1 or len(attacks) > MOST
     rows = [
         {
-            "series": point.model if len(models) > 1 else point.attack,
+            "series": point.model if apart else point.attack,
             "attack": point.attack,
             "eps": point.eps,
             "robust": point.measured.value,
@@ -87,7 +88,7 @@ def _figure(norm: str, dataset: str, points: Sequence[_Point], models: Sequence[
         }
         for point in points
     ]
-    series = colour("series:N", models if len(models) > 1 else attacks)
+    series = colour("series:N", models if apart else attacks)
     x = alt.X("eps:Q", title=_UNITS[norm][1])
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=6)
     base = alt.Chart(data(rows)).encode(x=x, color=series["color"])
@@ -95,7 +96,7 @@ def _figure(norm: str, dataset: str, points: Sequence[_Point], models: Sequence[
     y = alt.Y("robust:Q", title="robust accuracy", scale=scale, axis=axis)
     line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=series["strokeDash"])
     marks = base.mark_point(size=40, filled=True, opacity=1).encode(y=y, shape=series["shape"])
-    several = attacks if len(models) > 1 else attacks[:1]
+    several = attacks if apart else attacks[:1]
     size = (170, 150) if len(several) > 1 else (380, 260)
     drawn = panels([line, bars, marks], size, "attack:N", several, _PANELS)
     caption = (

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from ..cells import place
 from ..results import Measurement, Results
 from ..selection import shown
 from .colours import FAINT
@@ -28,9 +29,9 @@ def clean_against_robust(results: Results) -> Iterator[Figure]:
             found = clean.get((row.model, row.dataset)) or clean.get((row.model, "imagenet"))
             if found:
                 suites.setdefault((row.suite, row.dataset), []).append(_point(found, row))
-    for (suite, _), points in suites.items():
+    for where, points in suites.items():
         if len(points) > 1:
-            yield _clean_against_robust(suite, points, shown(results))
+            yield _clean_against_robust(place(*where), points, shown(results))
 
 
 def natural_shifts(results: Results) -> Iterator[Figure]:
@@ -47,14 +48,14 @@ def _point(clean: Measurement, error: Measurement) -> Point:
     return {"model": error.model, "clean": clean.value, "shifted": shifted, **bounds}
 
 
-def _clean_against_robust(suite: str, points: Sequence[Point], models: Sequence[str]) -> Figure:
+def _clean_against_robust(where: str, points: Sequence[Point], models: Sequence[str]) -> Figure:
     marked = [point for point in points if point["model"] in models]
     others = [point for point in points if point["model"] not in models]
-    axes = _axes("clean top-1 accuracy", f"mean accuracy on {suite}")
+    axes = _axes("clean top-1 accuracy", f"mean accuracy on {where}")
     chart = _square(*_grey(others, axes), *_marked(marked, models, axes))
     grey = f"; {len(others)} other models are grey" if others else ""
-    caption = f"Mean accuracy on {suite} over clean accuracy, with 95 % intervals{grey}."
-    return draw(f"clean-and-{slug(suite)}", caption, f"Of {len(points)} models: {_said(marked)}.", chart)
+    caption = f"Mean accuracy on {where} over clean accuracy, with 95 % intervals{grey}."
+    return draw(f"clean-and-{slug(where)}", caption, f"Of {len(points)} models: {_said(marked)}.", chart)
 
 
 def _shift(where: str, table: pd.DataFrame, models: Sequence[str]) -> Figure:

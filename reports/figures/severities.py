@@ -8,10 +8,10 @@ from ..cells import figure, place
 from ..heat import SCALE, shade
 from ..results import Measurement, Results
 from ..selection import shown
+from ..table import SEVERITIES
 from .colours import ink_on
 from .drawing import Figure, colour, data, draw, panels, slug
 
-SEVERITIES = (1, 2, 3, 4, 5)
 _PANELS = 5  # side by side
 
 

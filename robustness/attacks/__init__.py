@@ -15,7 +15,7 @@ from . import (  # noqa: F401 - importing registers
     spatial,
     square,
 )
-from .attack import ATTACKS, GRADIENT_FREE, Attack, Perturbed, attack_condition, build, defaults
+from .attack import ABOUT_MODELS, ATTACKS, GRADIENT_FREE, Attack, Perturbed, attack_condition, build, defaults
 from .eight_bits import rounded_to_8_bits
 from .eps import as_pixels, canonical
 from .goal import TARGET_RULES, Goal, target_rule
@@ -24,6 +24,7 @@ from .victim import Victim
 from .worst_case import MOST_TARGETS
 
 __all__ = [
+    "ABOUT_MODELS",
     "ATTACKS",
     "GRADIENT_FREE",
     "MOST_TARGETS",

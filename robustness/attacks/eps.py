@@ -28,7 +28,9 @@ def as_pixels(text: str) -> float:
     numerator, _, denominator = text.partition("/")
     try:
         top, bottom = float(numerator), float(denominator or 1)  # 1e999999999 as a Fraction takes minutes and gigabytes
-        if not all(1e-30 < abs(value) < 1e30 for value in (top or 1.0, bottom)):
+        if not top and bottom:
+            return 0.0
+        if not all(1e-30 < abs(value) < 1e30 for value in (top, bottom)):
             raise ValueError(text)
         return float(Fraction(numerator.strip()) / Fraction(denominator.strip() or 1))
     except (ValueError, ZeroDivisionError):

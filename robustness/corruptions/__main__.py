@@ -1,12 +1,13 @@
 """`python -m robustness.corruptions --gallery OUT.png IMAGE`: draw a picture under every corruption and severity."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from ..errors import UsageError
+from ..errors import RunError, UsageError
 from . import BAR, EXTRA, OCCLUSION, PATCH, STANDARD
 from .gallery import gallery
 
@@ -25,8 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
             gallery(picture, names, given.seed).save(given.gallery)
     except UsageError as error:
         parser.error(str(error))
-    except OSError as error:  # Pillow's errors about files that are no pictures are OSErrors too
-        print(f"no gallery: {error}")
+    except (RunError, OSError, ValueError) as error:  # Pillow's of files that are no pictures, and of unknown formats
+        print(f"no gallery: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,10 +7,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from .effective import SHIFTS
-from .evaluation import CLEAN, IMAGENET
+from .evaluation import CLEAN, EVALUATION, IMAGENET
 from .statistics import CONFIDENCE, rate_difference
 
-EVALUATION = ["model", "suite", "dataset"]
 COLUMNS = [*EVALUATION, "label", "name", "clean", "shifted", "change", "low", "high", "n"]
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from .background import CHALLENGE
 from .class_changes import class_changes
 from .effective import SHIFTS, Shift, line, standard_models
-from .evaluation import CLEAN, IMAGENET, is_attacked
+from .evaluation import CLEAN, EVALUATION, IMAGENET, is_attacked
 from .folding import typed
 from .probability import equal_width
 from .score import Score
@@ -24,7 +24,6 @@ from .shape_bias import decisions
 from .statistics import wilson
 
 OVERALL = "all"  # the condition of what is pooled over corruptions
-EVALUATION = ["model", "suite", "dataset"]
 RELIABILITY = [*EVALUATION, "condition", "severity", "bin", "confidence", "accuracy", "low", "high", "n"]
 SHAPE_BIAS = [*EVALUATION, "label", "name", "shape_bias", "low", "high", "n", "cue_accuracy"]
 TESTBED = ["suite", "condition", "kind", "model", "clean", "clean_low", "clean_high", "shifted", "low", "high", "n"]

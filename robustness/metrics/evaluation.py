@@ -11,6 +11,7 @@ from .score import Score
 
 CLEAN = "clean"
 IMAGENET = "imagenet"  # the suite, and the validation set
+EVALUATION = ["model", "suite", "dataset"]  # the columns in which the rows of one agree
 _RANKS = {name: rank for rank, name in enumerate((CLEAN, *ERRORS))}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 

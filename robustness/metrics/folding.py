@@ -14,7 +14,7 @@ from .background import background
 from .calibration import calibration
 from .corruption import corruption_errors
 from .effective import SUITES, effective_robustness
-from .evaluation import CLEAN, IMAGENET, Evaluation, Metric, Row
+from .evaluation import CLEAN, EVALUATION, IMAGENET, Evaluation, Metric, Row
 from .out_of_distribution import out_of_distribution
 from .probability import probability
 from .score import join_notes
@@ -42,8 +42,7 @@ BENCHMARKS = {
     "background": ("background-challenge",),
 }
 
-_EVALUATION = ["model", "suite", "dataset"]
-_SAMPLE = [*_EVALUATION, "condition", "severity", "sample_id"]
+_SAMPLE = [*EVALUATION, "condition", "severity", "sample_id"]
 _FLAGS = {"correct": "boolean", "correct5": "boolean", "clean_correct": "boolean", "success": "boolean"}
 _OPTIONAL = {
     "label": "Int16",
@@ -54,7 +53,6 @@ _OPTIONAL = {
     "brier": "float32",
     "correct_1000way": "boolean",
     "correct_restricted": "boolean",
-    "target": "Int16",
     "linf": "float32",
     "l2": "float32",
     "l1": "float32",
@@ -87,7 +85,7 @@ def fold(
 
     records: columns `model, suite, dataset, condition, severity` (1-5 or NA), `sample_id, correct` and, NA where they
     do not apply, `correct5, clean_correct, success`; besides `label, pred, texture, confidence, nll` (-log of the
-    label's probability), `brier` (of the sample), `correct_1000way, correct_restricted, target, linf, l2, l1, queries,
+    label's probability), `brier` (of the sample), `correct_1000way, correct_restricted, linf, l2, l1, queries,
     backward, correct_8bit, success_8bit`, of which each that is missing, as in older runs, counts as NA in all rows.
     `correct` is NA where there is no right answer, and only where `label` is recorded as NA too. Further columns are
     ignored; the order of rows does not matter. seed, resamples: of the bootstrap. notes: suite → text that its scores'
@@ -115,7 +113,7 @@ def _applies(metric: str, suite: str, dataset: str) -> bool:
 def _evaluations(records: pd.DataFrame, seed: int, resamples: int) -> Iterator[tuple[tuple[str, str, str], Evaluation]]:
     """Cut the records into evaluations, in the order of their names."""
     all_clean = _answered(records[records["condition"] == CLEAN])
-    for (model, suite, dataset), own in records.groupby(_EVALUATION, observed=True):
+    for (model, suite, dataset), own in records.groupby(EVALUATION, observed=True):
         clean = all_clean[all_clean["model"] == model]
         plain = clean[clean["suite"] == IMAGENET]
         same = plain[plain["dataset"] == dataset]
@@ -147,7 +145,7 @@ def typed(records: pd.DataFrame, optional: Collection[str] = tuple(_OPTIONAL)) -
     """
     if missing := [name for name in (*_SAMPLE, *_FLAGS) if name not in records]:
         raise ValueError(f"the records lack the columns {', '.join(missing)}")
-    names = (*_EVALUATION, "condition", "sample_id")
+    names = (*EVALUATION, "condition", "sample_id")
     types = {"severity": "Int8", **_FLAGS, **{name: _OPTIONAL[name] for name in optional}}
     columns = {name: _named(records[name]) for name in names} | {
         name: records[name].astype(kind) if name in records else pd.Series(index=records.index, dtype=kind)

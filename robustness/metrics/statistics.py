@@ -99,9 +99,9 @@ def mean_score(terms: Array, unit: str, note: str = "") -> Score:
     return Score(value, max(value - half, 0.0), min(value + half, highest), n, unit, note)
 
 
-def percentile_interval(samples: Array, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Cut off the two tails of `samples` [resamples] that lie outside the central `confidence`."""
-    tail = (1 - confidence) / 2
+def percentile_interval(samples: Array) -> tuple[float, float]:
+    """Cut off the two tails of `samples` [resamples] that lie outside the central CONFIDENCE."""
+    tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(samples, (tail, 1 - tail))
     return float(low), float(high)
 
