@@ -22,8 +22,8 @@ class Report:
     """What was found.
 
     parts: images of each part, "" for a data set without parts. official: the published number of each part's images,
-    None where it is not known; classes_official likewise. missing: published parts that are not there. failures:
-    unreadable files by part and id, None if they were not read.
+    None where it is not known; classes_official likewise. missing: published parts that are not there, but for
+    extras. failures: unreadable files by part and id, None if they were not read.
     """
 
     name: str
@@ -82,7 +82,7 @@ def check(
         path=collection.path,
         parts={part: labels.total() for part, labels in counts.items()},
         official={part: adapter.images.get(part) for part in counts},
-        missing=tuple(part for part in adapter.images if part not in counts),
+        missing=tuple(part for part in adapter.images if part not in counts and part not in adapter.extras),
         fingerprint=fingerprint,
         classes_official=adapter.classes,
         failures=failures,

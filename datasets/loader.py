@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -82,12 +83,15 @@ def load(
         raise ValueError(f"give at least one view, not {len(views)}, and 0 or more workers, not {workers}")
     if decoder not in _RENDER:
         raise ValueError(f"there is no decoder {decoder!r}; known: {', '.join(_RENDER)}")
-    backgrounds: tuple[Tensor, ...] = ()
-    if dataset.backgrounds:
-        found = load(dataset.backgrounds, views, chunk_size=chunk_size, workers=workers, decoder=decoder)
-        backgrounds = _gathered(found)
+
+    @cache  # gathered when the first chunk is wanted: there may be none
+    def backgrounds() -> tuple[Tensor, ...]:
+        if dataset.backgrounds is None:
+            return ()
+        return _gathered(load(dataset.backgrounds, views, chunk_size=chunk_size, workers=workers, decoder=decoder))
+
     wanted = range(len(parts)) if wanted is None else wanted
-    jobs = (_Job(index, dataset, _part(parts, index), views, _RENDER[decoder], backgrounds) for index in wanted)
+    jobs = (_Job(index, dataset, _part(parts, index), views, _RENDER[decoder], backgrounds()) for index in wanted)
     if workers == 0:
         return (job.batch([job.fill(row) for row in range(len(job.samples))]) for job in jobs)
     ahead = max(1, -(-2 * workers // chunk_size))  # the next chunk, or more if they are too small to go round

@@ -219,11 +219,34 @@ def test_background_variations_and_the_challenge(tmp_path: Path) -> None:
     assert plain.masks == plain.backgrounds == ()
 
 
-def test_a_challenge_without_masks_is_left_out_and_broken_masks_are_failures(tmp_path: Path) -> None:
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode()
+
+
+def npz() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, mask=np.zeros((4, 4)))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"\x93NUMPY broken",
+        b"PK\3\4 broken",
+        npz(),
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999, 9)}"),
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999, 9)}"),
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (True, 9)}"),
+        npy("((("),
+        npy("(" * 5000),
+    ],
+)
+def test_a_challenge_without_masks_is_left_out_and_broken_masks_are_failures(tmp_path: Path, broken: bytes) -> None:
     challenge(tmp_path / "a", masks=0)
     assert "challenge" not in open_dataset("background-challenge", tmp_path / "a").openers
     challenge(tmp_path / "b")
-    put(tmp_path / "b/bg_challenge/fg_mask/val/00_dog", "p.npy", content=b"\x93NUMPY broken")
+    put(tmp_path / "b/bg_challenge/fg_mask/val/00_dog", "p.npy", content=broken)
     np.save(tmp_path / "b/bg_challenge/fg_mask/val/01_bird/p.npy", np.zeros((4, 4, 3)))
     collection = open_dataset("background-challenge", tmp_path / "b")
     (batch,) = load(collection.open("challenge"), [View(None, 224, "bilinear")])

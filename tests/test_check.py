@@ -8,6 +8,7 @@ from PIL import Image
 
 from datasets import SPACES, WNIDS, DataError
 from datasets.__main__ import main
+from datasets.adapters.corruptions import C_EXTRA, C
 from datasets.check import check, describe
 
 
@@ -48,6 +49,13 @@ def test_what_is_missing_or_unreadable_is_named(tmp_path: Path, capsys: pytest.C
     assert f"fingerprint: {check('imagenet-c', tmp_path / 'imagenet-c').fingerprint.sha256}" in printed
     assert main(["check", "imagenet-c", "--data-root", str(tmp_path)]) == 1
     assert "not looked for; --decode reads every image" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("whole", [C, tuple(name for name in C if name not in C_EXTRA)])
+def test_imagenet_c_is_complete_without_the_extra_corruptions(tmp_path: Path, whole: tuple[str, ...]) -> None:
+    copy(tmp_path, *(f"{name}/{severity}/{WNIDS[3]}/a.JPEG" for name in whole for severity in range(1, 6)))
+    report = check("imagenet-c", tmp_path)
+    assert len(report.parts) == 5 * len(whole) and report.missing == ()
 
 
 def test_every_image_is_read_once_whatever_the_workers(tmp_path: Path) -> None:

@@ -113,6 +113,9 @@ def test_what_the_hub_has_must_be_a_table(server: Hub) -> None:
         DataError, match=r"neither parquet files nor .*README\.md, images\.zip; .*@refs/convert/parquet"
     ):
         open_hub(f"hf://{REPOSITORY}")
+    server.files = {"a/b/c/validation.parquet": b"", "a/b/0.tar": b"", ".a/0.tar": b""}  # nobody would look there
+    with pytest.raises(DataError, match=r"\(looked for two folders deep, and one\) but .*a/b/c/validation\.parquet"):
+        open_hub(f"hf://{REPOSITORY}")
     server.files = {TRAIN: b""}
     with pytest.raises(DataError, match="has training data only"):
         open_hub(f"hf://{REPOSITORY}")

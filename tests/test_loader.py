@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +172,15 @@ def test_wanted_chunks_come_alone_as_wanted_and_unchanged(workers: int) -> None:
     assert all(same(batch, everything[batch.index]) for batch in some)
     assert sum(source.reads.values()) == 5 + 3
     assert list(load(dataset, [SMALL], wanted=[], workers=workers)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_backgrounds_are_read_once_and_only_if_a_chunk_is_wanted(workers: int) -> None:
+    backgrounds, source = counted(4)
+    dataset = replace(counted()[0], backgrounds=backgrounds)
+    assert list(load(dataset, [SMALL], chunk_size=5, wanted=iter(()), workers=workers)) == [] and not source.reads
+    some = list(load(dataset, [SMALL], chunk_size=5, wanted=iter([4, 1]), workers=workers))
+    assert [len(batch.backgrounds[0]) for batch in some] == [4, 4] and sum(source.reads.values()) == 4
 
 
 @pytest.mark.parametrize("decoder", ["fast", "pillow"])

@@ -1,5 +1,6 @@
 """Tables: parquet files and webdataset shards, which split of them, which columns, and what is wrong with some."""
 
+import errno
 import json
 import logging
 import random
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.containers import Row, write_folder, write_parquet, write_shard, write_tar
-from datasets import DataError
+from datasets import DataError, Dataset, Sample, View, load, open_sample
 from datasets.tables.parquet_rows import ParquetRows
 from datasets.tables.rows import LabelledRow, Rows, open_rows
 from datasets.tables.splits import choose_split
@@ -127,8 +128,9 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path, damage: object) -> None
 
 
 def test_damaged_pages_and_rows_without_an_image_are_errors_of_their_images(tmp_path: Path) -> None:
-    rng = random.Random(0)
-    path = write_parquet(tmp_path / "a.parquet", [(f"{n}.jpg", rng.randbytes(5000), 0) for n in range(8)], group=4)
+    photographs = open_sample()
+    pictures = [photographs.source.read(sample.sample_id) for sample in photographs.samples[:8]]
+    path = write_parquet(tmp_path / "a.parquet", [(f"{n}.jpg", pictures[n], 0) for n in range(8)], group=4)
     content = bytearray(path.read_bytes())
     content[4:40] = b"\xff" * 36  # the header of the first page
     path.write_bytes(content)
@@ -136,11 +138,24 @@ def test_damaged_pages_and_rows_without_an_image_are_errors_of_their_images(tmp_
     for access in (rows.read, rows.size):
         with pytest.raises(OSError, match=r"a\.parquet"):
             access("0.jpg")
-    assert len(rows.read("7.jpg")) == rows.size("7.jpg") == 5000
+    assert len(rows.read("7.jpg")) == rows.size("7.jpg") == len(pictures[7])
+    samples = tuple(Sample(row.sample_id, row.label) for row in rows.rows)
+    (batch,) = load(Dataset("some", samples, rows, rows.layout, str(path)), [View(20, 16, "bilinear")])
+    assert sorted(failure.sample_id for failure in batch.failures) == [f"{n}.jpg" for n in range(4)]
+    assert sorted(batch.sample_ids) == [f"{n}.jpg" for n in range(4, 8)]
     rows = must_open(write_parquet(tmp_path / "b.parquet", [("a.jpg", None, 0), ("b.jpg", b"b", 0)]))
     with pytest.raises(OSError, match="has no image"):
         rows.read("a.jpg")
     assert rows.read("b.jpg") == b"b" and rows.size("a.jpg") == 0
+
+
+def test_a_parquet_file_that_has_gone_is_no_failure_of_its_images(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", ROWS)
+    rows = must_open(path)
+    path.unlink()
+    with pytest.raises(OSError, match=r"a\.parquet") as error:
+        rows.read("0.jpg")
+    assert error.value.errno == errno.ESTALE
 
 
 def test_many_threads_read_parquet_within_the_cache(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ class Adapter:
 
     read: finds the samples in any of the layouts that are in use; raises DataError. space: key of `SPACES`. images: how
     many images each part has officially, None where that is not known. classes: how many classes, likewise. folders:
-    where it is kept below a data root; its own name and its archives' are found besides.
+    where it is kept below a data root; its own name and its archives' are found besides. extras: parts that are
+    published apart, without which it is complete.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Adapter:
     images: Mapping[str, int | None]
     classes: int
     folders: tuple[str, ...] = ()
+    extras: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> LabelSpace:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
+from tokenize import TokenError
 
 import numpy as np
 from PIL import Image
@@ -26,6 +27,8 @@ from .adapter import Adapter, Data
 VARIATIONS = ("original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "no_fg", "only_bg_b", "only_bg_t")
 MASKS, CHALLENGE = "fg_mask", "challenge"
 LAYOUT = "variation/val/class folders (00_dog …)"
+# What NumPy raises for a damaged array: its header is read as Python.
+_UNREADABLE = (ValueError, TypeError, EOFError, OverflowError, MemoryError, RecursionError, SyntaxError, TokenError)
 _CLASS = re.compile(r"0(?P<label>[0-8])_[a-z ]+")
 
 
@@ -71,10 +74,12 @@ class MaskSource:
     def read(self, sample_id: str) -> bytes:
         """Return a PNG, 255 on the foreground and 0 beside it. Raises OSError for a mask that is missing or damaged."""
         try:
-            mask = np.load(io.BytesIO(self.tree.read(_mask_of(sample_id))), allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise OSError(errno.EINVAL, f"its mask is no array of numpy's: {error}") from error
-        if mask.ndim != 2 or mask.dtype.kind not in "buif":
+            with np.errstate(all="ignore"):  # of sides whose product is no number
+                mask = np.lib.format.read_array(io.BytesIO(self.tree.read(_mask_of(sample_id))), allow_pickle=False)
+        except _UNREADABLE as error:
+            detail = str(error).partition("\n")[0]
+            raise OSError(errno.EINVAL, f"its mask is no array of numpy's: {detail}") from error
+        if mask.ndim != 2 or mask.size == 0 or mask.dtype.kind not in "buif":
             raise OSError(errno.EINVAL, f"its mask is {mask.dtype} {list(mask.shape)}, not one number a pixel")
         file = io.BytesIO()
         Image.fromarray((mask != 0).astype(np.uint8) * 255).save(file, "PNG", compress_level=1)

@@ -21,12 +21,13 @@ log = logging.getLogger(__name__)
 SEVERITIES = ("1", "2", "3", "4", "5")
 LAYOUT = "corruption/severity/class folders (wnid)"
 
+C_EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")  # in a tar of their own, and in no mCE
 C = (
     *("gaussian_noise", "shot_noise", "impulse_noise"),
     *("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
     *("snow", "frost", "fog", "brightness"),
     *("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-    *("speckle_noise", "gaussian_blur", "spatter", "saturate"),
+    *C_EXTRA,
 )
 # The published archive numbers its severities; the authors' script names their folders by parameter.
 C_BAR = {
@@ -97,13 +98,18 @@ def _read_part(tree: Tree, place: str, name: str) -> Dataset:
 
 
 def _adapter(
-    name: str, corruptions: Sequence[str], folders: tuple[str, ...], parameters: Mapping[str, Sequence[str]]
+    name: str,
+    corruptions: Sequence[str],
+    folders: tuple[str, ...],
+    parameters: Mapping[str, Sequence[str]],
+    extras: Sequence[str] = (),
 ) -> Adapter:
     images = {f"{corruption}/{severity}": 50_000 for corruption in corruptions for severity in SEVERITIES}
+    apart = frozenset(part for part in images if part.partition("/")[0] in extras)
     read = partial(read_corruptions, name=name, corruptions=corruptions, parameters=parameters)
-    return Adapter(name, read, space="imagenet", images=images, classes=1000, folders=folders)
+    return Adapter(name, read, space="imagenet", images=images, classes=1000, folders=folders, extras=apart)
 
 
-IMAGENET_C = _adapter("imagenet-c", C, ("ImageNet-C", "imagenet_c"), {})
+IMAGENET_C = _adapter("imagenet-c", C, ("ImageNet-C", "imagenet_c"), {}, C_EXTRA)
 IMAGENET_C_BAR = _adapter("imagenet-c-bar", tuple(C_BAR), ("imagenet_c_bar", "ImageNet-C-bar"), C_BAR)
 IMAGENET_3DCC = _adapter("imagenet-3dcc", C_3D, ("imagenet_3dcc", "ImageNet-3DCC", "3dcc"), {})

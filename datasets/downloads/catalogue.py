@@ -2,7 +2,7 @@
 
 The facts are in `downloads.csv`, each with its source. One row is one file:
 
-    name       the data set, as the suites call it
+    name       the data set, as `download` calls it; suites and `check` know those that have an adapter
     folder     where the file belongs, below the data root
     size       bytes; "~21GB" where only the order of magnitude is published
     addresses  the first, then mirrors, with spaces between; none if the file cannot be fetched by a program

@@ -147,6 +147,8 @@ def _asked(part: Part, file: RemoteFile, address: str, timeout: float) -> Iterat
         response = None
     except (OSError, HTTPException) as error:
         raise _LostError(_reason(error)) from error
+    except ValueError as error:  # urllib's, also for what a redirect leads to
+        raise _UnusableError(f"has no usable address ({error})") from error
     if response is None:
         yield None
     else:
@@ -233,7 +235,7 @@ def _reason(error: BaseException) -> str:
 
 def _mirrored(address: str) -> str:
     """Go to the hub's mirror, if HF_ENDPOINT names one."""
-    endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     return endpoint + address.removeprefix(HUB) if address.startswith(HUB + "/") else address
 
 

@@ -100,6 +100,7 @@ class OpenFile:
         except OSError as error:
             raise DataError(f"{path} cannot be opened: {error.strerror}; check its permissions") from error
         weakref.finalize(self, os.close, self._descriptor)
+        self._size = self.stat().st_size
 
     def stat(self) -> os.stat_result:
         """Return the file's status."""
@@ -109,7 +110,9 @@ class OpenFile:
         """Return `size` bytes from `offset`. Raises OSError, also if there are fewer."""
         content = os.pread(self._descriptor, size, offset)
         if len(content) < size:
-            raise OSError(errno.EIO, f"gives {len(content)} of {size} bytes at {offset}", str(self.path))
+            never = offset + size > self._size  # asked for by a damaged header; else the file has shrunk since
+            code = errno.EBADMSG if never else errno.EIO
+            raise OSError(code, f"gives {len(content)} of {size} bytes at {offset}", str(self.path))
         return content
 
 

@@ -91,6 +91,7 @@ class GzipBytes:
             self._points, self.spacing = self._points[::2], 2 * self.spacing
 
     def _error(self, what: str) -> OSError:
+        """Blame the disk: all of the file was checked when it was opened, so what is wrong later has come since."""
         return OSError(errno.EIO, what, str(self._file.path))
 
 

@@ -101,10 +101,6 @@ class Members:
         folders = sorted(name for name in self._children[folder] if is_content(name))
         return Entries(tuple(folders), tuple(name for name in names if is_content(name) and is_image(name)))
 
-    def folders(self) -> Iterable[str]:
-        """Return the path of every folder."""
-        return self._number.keys()
-
     def _files(self, folder: str) -> range:
         number = self._number.get(folder)
         return range(0) if number is None else range(self._firsts[number], self._firsts[number + 1])

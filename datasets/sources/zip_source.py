@@ -37,10 +37,10 @@ class ZipArchive:
 
     Plain members are read without zipfile, whose file object can serve one thread at a time; its lock is held for the
     rest: encrypted ones and unusual compressions. Raises DataError for an archive that is cut off or damaged, has
-    members that cannot be read in place, or is encrypted with another password.
+    members that cannot be read in place, or is encrypted with a password that is not public.
     """
 
-    def __init__(self, path: Path, password: bytes | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._file = OpenFile(path)
         self.place = path
         try:
@@ -50,7 +50,7 @@ class ZipArchive:
         self._lock = threading.Lock()
         self._infos = self._zip.infolist()
         self.members = _members(self._infos, path)
-        self._unlock((password,) if password else PUBLIC_PASSWORDS)
+        self._unlock()
 
     def fetch(self, member: Member) -> bytes:
         """Return the content of one file. Raises OSError when that is impossible."""
@@ -75,15 +75,15 @@ class ZipArchive:
             return content
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size or 1)
 
-    def _unlock(self, passwords: Sequence[bytes]) -> None:
-        """Find the password that opens the smallest of the encrypted members."""
+    def _unlock(self) -> None:
+        """Find the public password that opens the smallest of the encrypted members."""
         encrypted = [
             info for info in self._infos if info.flag_bits & _ENCRYPTED and info.filename[-1:] not in ("", "/")
         ]
         smallest = min(encrypted, key=lambda info: info.file_size, default=None)
         if smallest is None:
             return
-        for password in passwords:
+        for password in PUBLIC_PASSWORDS:
             self._zip.setpassword(password)
             try:
                 self._zip.read(smallest)
@@ -96,12 +96,12 @@ class ZipArchive:
         return OSError(errno.EBADMSG, what, f"{self.place}/{info.filename}")
 
 
-def open_zip(path: Path, password: bytes | None = None) -> ArchiveTree:
-    """Open a zip. password: of its encrypted members; without one those that publishers state are tried.
+def open_zip(path: Path) -> ArchiveTree:
+    """Open a zip; for encrypted members the passwords that publishers state are tried.
 
     Raises DataError as `ZipArchive`. Decryption is slow: to use one more than once, unpack it.
     """
-    return ArchiveTree(ZipArchive(path, password))
+    return ArchiveTree(ZipArchive(path))
 
 
 def _members(infos: Sequence[zipfile.ZipInfo], path: Path) -> Members:

@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 
 from ..errors import DataError, some
 from .rows import Rows, open_rows
-from .splits import choose_split, find_files
+from .splits import LEVELS, choose_split, find_files, is_found
 
 _PATIENCE = 10.0  # seconds for the hub's list of files
 _TOKEN = "`hf auth login` or HF_TOKEN"  # noqa: S105 (a hint, not a token)
@@ -93,13 +93,13 @@ def _cached(data: HubData) -> Path:
 
 
 def _choose(names: Sequence[str], data: HubData) -> list[str]:
-    for ending in (".parquet", ".tar"):
-        found = [name for name in names if name.endswith(ending)]
+    for ending in LEVELS:
+        found = [name for name in names if is_found(name, ending)]
         if found:
             return choose_split(found, str(data))[1]
     raise DataError(
-        f"{data} has neither parquet files nor webdataset shards, but {some(names) or 'nothing'}; the hub may have "
-        f"made parquet files of it: hf://{data.name}@refs/convert/parquet"
+        f"{data} has neither parquet files nor webdataset shards (looked for two folders deep, and one) but "
+        f"{some(names) or 'nothing'}; the hub may have made parquet files of it: hf://{data.name}@refs/convert/parquet"
     )
 
 

@@ -98,11 +98,11 @@ class ParquetRows:
                 table = self._reader(file).read_row_group(group, columns=[columns.content], use_threads=False)
             except (pa.ArrowException, OSError, ValueError) as error:
                 detail = str(error).partition("\n")[0]
-                raise OSError(errno.EIO, f"cannot be read ({detail})", str(path)) from error
+                raise OSError(_code(error), f"cannot be read ({detail})", str(path)) from error
             images = table.column(columns.image)
             images = pc.struct_field(images, "bytes") if pa.types.is_struct(images.type) else images
             if len(images) != self._files[file].groups[group][0]:
-                raise OSError(errno.EIO, f"has {len(images)} images in a row group of another size", str(path))
+                raise OSError(errno.EBADMSG, f"has {len(images)} images in a row group of another size", str(path))
             self._cache.put((file, group), images)
         return images
 
@@ -156,6 +156,12 @@ def open_parquet(path: Path) -> ParquetRows | None:
         return None
     split, chosen = choose_split(names, str(path))
     return ParquetRows(path, split, [path / name for name in chosen])
+
+
+def _code(error: Exception) -> int:
+    """Tell a file that has gone since it was opened, or its disk, from damage, for which Arrow gives no number."""
+    code = error.errno if isinstance(error, OSError) else None
+    return errno.ESTALE if code == errno.ENOENT else code or errno.EBADMSG
 
 
 def _reader(path: Path, metadata: Any = None) -> Any:

@@ -61,7 +61,7 @@ def open_shards(path: Path) -> ShardRows | None:
     if path.suffix == ".tar" and path.is_file():
         shard = open_tar(path)
         return ShardRows(path, "", [shard]) if _is_shard(shard) else None
-    names = find_files(path, ".tar", levels=1) if path.is_dir() else []
+    names = find_files(path, ".tar") if path.is_dir() else []
     if not names or not _is_shard(open_tar(path / names[0])):
         return None
     split, chosen = choose_split(names, str(path))

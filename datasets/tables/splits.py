@@ -13,15 +13,22 @@ log = logging.getLogger(__name__)
 _SPLITS = {"val": "validation", "valid": "validation", "validation": "validation", "test": "test", "train": "train"}
 _PREFERRED = ("validation", "test", "")
 _NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<total>\d{5})[^/]*")
+LEVELS = {".parquet": 2, ".tar": 1}  # folders above a file, at most, by its ending
 _MOST_FOLDERS = 32  # of splits and configurations; a folder of more holds classes, and is not searched
 
 
-def find_files(path: Path, ending: str, levels: int = 2) -> list[str]:
+def is_found(name: str, ending: str) -> bool:
+    """Say whether `find_files` looks at a file of this path."""
+    return name.endswith(ending) and name.count("/") <= LEVELS[ending] and "/." not in f"/{name}"
+
+
+def find_files(path: Path, ending: str, levels: int | None = None) -> list[str]:
     """Name the files below `path` that end with `ending`, as paths relative to it, sorted; hidden ones are left out.
 
-    Folders in it are searched, `levels` deep, unless there are too many to be splits or configurations. Raises
-    DataError for a folder that cannot be listed.
+    Folders in it are searched, `levels` deep, by default as LEVELS has it, unless there are too many to be splits or
+    configurations. Raises DataError for a folder that cannot be listed.
     """
+    levels = LEVELS[ending] if levels is None else levels
     try:
         with os.scandir(path) as entries:
             found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))

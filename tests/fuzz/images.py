@@ -4,13 +4,16 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 from PIL import Image
 
+from datasets import FolderSource
+from datasets.adapters.background_challenge import MaskSource
 from datasets.decode import DecodeError, decode, decode_with_pillow
 
-from .damage import NUMBERS, damaged
+from .damage import NUMBERS, ODD, damaged
 from .parser import Parser
 
 _GRADIENT = Image.linear_gradient("L").resize((24, 20)).convert("RGB")
@@ -108,4 +111,26 @@ def _decoded(content: bytes, _folder: Path) -> str:
     return "decoded"
 
 
-PARSERS = {"pictures": Parser(PICTURES, _decoded, (DecodeError,))}
+def _array(shape: Any = (20, 24), descr: Any = "|u1", version: bytes = b"\1\0") -> bytes:
+    """Write a mask as NumPy does, whatever its header says."""
+    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    return b"\x93NUMPY" + version + len(header).to_bytes(2 * version[0], "little") + header + bytes(480)
+
+
+_shapes = st.sampled_from(ODD) | st.lists(st.sampled_from(NUMBERS + ODD), max_size=3).map(tuple)
+_kinds_of_number = st.sampled_from(["|b1", "<f4", "|O", "|V0", "<U3", [("a", "<i4")], ["a"], ("|u1", (2,)), *ODD])
+MASKS = damaged([_array(), b"PK\3\4", _array("(" * 5000)]) | st.builds(
+    _array, _shapes | st.just((20, 24)), _kinds_of_number | st.just("|u1"), st.sampled_from([b"\1\0", b"\2\0"])
+)
+
+
+def _outlined(content: bytes, folder: Path) -> str:
+    (folder / "a.npy").write_bytes(content)
+    decode(MaskSource(FolderSource(folder)).read("a.jpg"))
+    return "an outline"
+
+
+PARSERS = {
+    "pictures": Parser(PICTURES, _decoded, (DecodeError,)),
+    "masks": Parser(MASKS, _outlined, (OSError, DecodeError)),
+}
