@@ -17,3 +17,8 @@ class UsageError(_LinesError, ValueError):
 
 class RunError(_LinesError, RuntimeError):
     """The request is fine, but data, model or disk did not play along (exit code 1)."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what another library's error says, its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

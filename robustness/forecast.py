@@ -16,6 +16,7 @@ from .plan import Found, Group
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 TRIES_TARGETS = ("apgd-t", "fab-t")  # one after the other
 BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
+MOST_TIMED = 32  # images: more tell nothing new, and may not fit
 
 
 def describe(
@@ -51,29 +52,38 @@ def describe(
 
 
 def passes_of(condition: Condition) -> int:
-    """Count the forward passes that one image costs at most; a backward pass counts as two."""
-    if condition.kind != "attack":
-        return 1
-    given = {**defaults(condition.name), **dict(condition.params)}
-    if condition.name == "autoattack":
-        return sum(passes_of(attack_condition(part)) for part in AUTOATTACK)
-    if unguided := [int(given[name]) for name in ("queries", "draws") if name in given]:
-        return unguided[0] + 1
+    """Count the forward passes that one image costs at most; a backward pass counts as two.
+
+    What an attack comes to is judged twice: as it is, and rounded to 8 bits.
+    """
+    return 1 if condition.kind != "attack" else _passes_of_attack(condition) + 2
+
+
+def _passes_of_attack(condition: Condition) -> int:
+    name, given = condition.name, {**defaults(condition.name), **dict(condition.params)}
+    if name == "autoattack":
+        return sum(_passes_of_attack(attack_condition(part)) for part in AUTOATTACK)
+    if unguided := [int(given[what]) for what in ("queries", "draws") if what in given]:
+        return unguided[0] + ("queries" in given)  # and where the search starts
     if "angles" in given:  # each turn of the picture with each shift, across and down
-        return int(given["angles"]) * int(given["shifts"]) ** 2 + 1
-    factors = [int(given.get(name, 1)) for name in ("steps", "restarts", "binary_search_steps", "classes")]
-    tried = MOST_TARGETS if condition.name in TRIES_TARGETS else 1
-    return math.prod(factors) * tried * (1 + BACKWARD) + 1
+        return int(given["angles"]) * int(given["shifts"]) ** 2
+    steps, restarts, *factors = (
+        int(given.get(what, 1)) for what in ("steps", "restarts", "binary_search_steps", "classes")
+    )
+    attempts = math.prod(factors) * restarts * (MOST_TARGETS if name in TRIES_TARGETS else 1)
+    slopes = 2 * steps if name == "fab-t" else steps  # a point that proves to be at its goal has another one
+    looks = name.startswith("apgd") or restarts > 1  # at where the last step led
+    return attempts * (slopes * (1 + BACKWARD) + looks) + (name in TRIES_TARGETS)  # which are chosen first
 
 
-def seconds_per_image(subject: Subject, settings: Settings, size: int = 224) -> float:
-    """Time a forward pass: the second of two, divided by the batch."""
-    images = torch.full((settings.batch_size, 3, size, size), 0.5, device=settings.device)
+def seconds_per_image(subject: Subject, settings: Settings) -> float:
+    """Time a forward pass of at most MOST_TIMED images: the second of two, divided by their number."""
+    images = torch.full((min(settings.batch_size, MOST_TIMED), 3, 224, 224), 0.5, device=settings.device)
     with torch.inference_mode():
         subject.classifier(images)
         start = time.perf_counter()
         subject.classifier(images).cpu()  # waits for the device
-    return (time.perf_counter() - start) / settings.batch_size
+    return (time.perf_counter() - start) / len(images)
 
 
 def _duration(seconds: float) -> str:

@@ -26,7 +26,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from .errors import RunError
+from .errors import RunError, first_line
 
 PATIENCE = 3.0  # seconds for a connection
 TOKEN = "`hf auth login` or HF_TOKEN"  # noqa: S105 (a hint, not a token)
@@ -109,7 +109,7 @@ def cached_when_unreachable() -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise HubError(f"asking {constants.ENDPOINT} failed: {_first_line(error)}") from error
+        raise HubError(f"asking {constants.ENDPOINT} failed: {first_line(error)}") from error
     finally:
         constants.HF_HUB_OFFLINE = was_offline
         log.setLevel(level)
@@ -144,7 +144,7 @@ def _check_content(file: Path) -> None:
 
 def _reason(error: Exception, repository: str, revision: str | None) -> str:
     """Put an error of huggingface_hub, or of the disk, into one clause."""
-    hub, detail = constants.ENDPOINT, _first_line(error)
+    hub, detail = constants.ENDPOINT, first_line(error)
     for kind, clause in REFUSALS.items():
         if isinstance(error, kind):
             return clause.format(repository=repository, revision=revision, hub=hub, token=TOKEN)
@@ -154,7 +154,3 @@ def _reason(error: Exception, repository: str, revision: str | None) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"{repository} cannot be kept in the cache {constants.HF_HUB_CACHE}: {detail}"
     return f"{repository} could not be fetched from {hub}: {detail}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

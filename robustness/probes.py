@@ -17,6 +17,7 @@ from .attacks.losses import cross_entropy
 from .audit import Finding, Observation
 from .classifier import Classifier, Preprocessing
 from .condition import Condition
+from .scoring import NEVER
 from .seeds import generator
 
 SAME = 1e-3  # of the spread of the logits: more than rounding makes of two passes over one batch
@@ -33,18 +34,21 @@ def audit_classifier(
     labels: Tensor,
     preprocessing: Preprocessing | None = None,
     *,
+    network: Classifier | None = None,
+    batch_size: int = 128,
     differentiable: bool = True,
 ) -> list[Finding]:
     """Probe `classifier` with clean images: two forward passes, a backward pass, and one more for normalisation.
 
     images: float [B,3,H,W] in [0,1], on the classifier's device; some 20 are enough. labels: int64 [B], positions among
-    its classes. preprocessing: the normalisation inside; None to leave that check out. differentiable: whether there
-    are gradients to look at. Raises RunError when there are none although there should be.
+    its classes. preprocessing: the normalisation inside; None to leave that check out. network: what the
+    classifier is made of, where its classes are not the network's own. differentiable: whether there are gradients to
+    look at. Raises RunError when there are none although there should be.
     """
-    victim = Victim(classifier, len(images))
+    victim = Victim(classifier, batch_size)
     logits = victim(images)
     observations = [
-        *_train_mode(classifier),
+        *_train_mode(network or classifier),
         *_stochastic(logits, victim(images)),
         *_few_classes(logits),
         *_probabilities(logits),
@@ -58,7 +62,13 @@ def audit_classifier(
 
 
 def audit_steps(
-    model: str, classifier: Classifier, images: Tensor, labels: Tensor, condition: Condition, seed: int
+    model: str,
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    condition: Condition,
+    seed: int,
+    batch_size: int = 128,
 ) -> list[Finding]:
     """Run an iterative attack once as it is and once with twice the steps, on images [B,3,H,W] right when clean.
 
@@ -71,8 +81,8 @@ def audit_steps(
     for count in (steps, 2 * steps):
         attack = build(replace(condition, params=tuple((params | {"steps": count}).items())))
         starts = [generator(seed, condition.key, str(index)) for index in range(len(images))]
-        found = attack(Victim(classifier), images, goal, starts)
-        fooled.append(goal.reached(Victim(classifier)(found.images)))
+        found = attack(Victim(classifier, batch_size), images, goal, starts)
+        fooled.append(goal.reached(Victim(classifier, batch_size)(found.images)))
     gained, lost = int((fooled[1] & ~fooled[0]).sum()), int((fooled[0] & ~fooled[1]).sum())
     if not gained or binomtest(gained, gained + lost, alternative="greater").pvalue >= LIKELY:
         return []
@@ -109,7 +119,7 @@ def _train_mode(classifier: Classifier) -> Iterator[Observation]:
 
 def _stochastic(logits: Tensor, again: Tensor) -> Iterator[Observation]:
     difference = float((again - logits).abs().max())
-    if difference > SAME * float(logits.std()):
+    if difference > SAME * float(logits[logits != NEVER].std()):
         text = (
             f"two passes over the same images give logits that differ by up to {difference:.3g}. Attacks see a model "
             "other than the one that is judged, and the verdict is a matter of luck: switch the randomness off, or "

@@ -15,6 +15,7 @@ from .classifier import Classifier
 from .records import NO_CLASS, Verdict
 
 CLASSES = 1000
+NEVER = -8192.0  # the logit of a class that the network does not know: below any real one, finite, exact in 16 bits
 Rule = Literal["1000-way", "restricted", "mean"]
 
 

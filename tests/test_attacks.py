@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import datasets
-from robustness.attacks import ATTACKS, NORMS, Goal, Perturbed, Victim, attack_condition, build, defaults
+from robustness.attacks import ATTACKS, NORMS, Goal, Perturbed, Victim, attack_condition, build, defaults, target_rule
 from robustness.attacks.losses import cross_entropy
 from robustness.errors import UsageError
 from robustness.models import Model
+from robustness.scoring import NEVER
 from robustness.seeds import generator
 
 every_attack = pytest.mark.parametrize("name", ATTACKS)
@@ -163,6 +164,13 @@ def test_the_gradient_is_of_each_image_alone(linear: Linear) -> None:
 def test_parameters_that_make_no_sense(name: str, params: dict[str, object], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         attack_condition(name, **params)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rule", "targets"), [("least-likely", {2}), ("runner-up", {3}), ("random", {2, 3})])
+def test_no_target_is_a_class_that_the_network_does_not_know(rule: str, targets: set[int]) -> None:
+    logits, labels = torch.tensor([[NEVER, 2.0, -1.0, 1.0, NEVER]] * 50), torch.ones(50, dtype=torch.int64)
+    found = target_rule(rule)(logits, labels, [generator(0, rule, str(i)) for i in range(50)])
+    assert set(found.tolist()) == targets
 
 
 def test_keys_name_what_was_chosen() -> None:

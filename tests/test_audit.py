@@ -8,6 +8,7 @@ import pytest
 import torch
 from metric_records import attacked
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import datasets
 from robustness.attacked import Assault
@@ -21,7 +22,7 @@ from robustness.evaluation import Selection
 from robustness.models import Model
 from robustness.probes import audit_classifier, audit_steps, compare_weights
 from robustness.records import rows
-from robustness.scoring import IMAGENET
+from robustness.scoring import IMAGENET, NEVER
 from robustness.seeds import generator
 
 NONE, HALF, ALL = [True] * 4, [False, False, True, True], [False] * 4  # right under attack
@@ -144,6 +145,7 @@ def broken_slope(logits: Tensor) -> Tensor:
     [
         ([], lambda logits: logits),
         (["stochastic"], lambda logits: logits + 0.1 * torch.rand_like(logits)),
+        (["stochastic"], lambda logits: F.pad(logits + 0.1 * torch.rand_like(logits), (0, 1), value=NEVER)),
         (["probabilities"], lambda logits: (0.1 * logits).softmax(1)),
         (["saturated", "zero-gradients"], lambda logits: 100 * logits),
         (["zero-gradients"], masked),

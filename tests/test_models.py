@@ -1,11 +1,14 @@
 import importlib.util
 import json
+import re
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 import timm
 import torch
+import torchvision
 from timm.data import ImageNetInfo
 
 import pit
@@ -13,6 +16,9 @@ from robustness import hub, models
 from robustness.checkpoints import weights_hash
 from robustness.errors import RunError, UsageError
 from robustness.models import label_space
+from robustness.models.torchvision_models import load_torchvision
+from robustness.probes import audit_classifier
+from robustness.scoring import NEVER
 
 RANDOM = models.Weights(random=True)
 
@@ -133,6 +139,21 @@ def stated():
 def nothing():
     return 3
 
+def arrays():
+    model = stated()
+    model.pretrained_cfg = FACTS | {"mean": torch.tensor([0.5, 0.5, 0.5]), "std": torch.ones(3).numpy()}
+    return model
+
+def numbers():
+    model = stated()
+    model.pretrained_cfg = FACTS | {"mean": 0, "std": 0.5}
+    return model
+
+def flat():
+    model = stated()
+    model.pretrained_cfg = FACTS | {"std": 0}
+    return model
+
 FACTS = {"input_size": 32, "resize": 40, "interpolation": "bilinear", "mean": (0.1, 0.2, 0.3), "std": (1.0, 1.0, 1.0)}
 """
 
@@ -158,10 +179,21 @@ def test_own_code_states_its_preprocessing_or_is_asked_for_it(own: str) -> None:
     assert models.resolve(f"{own}:stated").preprocessing == models.Preprocessing(
         32, 40, "bilinear", "center", (0.1, 0.2, 0.3), (1.0, 1.0, 1.0)
     )
+    for function, mean, std in (("arrays", 0.5, 1.0), ("numbers", 0.0, 0.5)):
+        found = models.resolve(f"{own}:{function}").preprocessing
+        assert (found.mean, found.std) == ((mean,) * 3, (std,) * 3)
+    with pytest.raises(UsageError, match="in other words: 'std 0'"):
+        models.resolve(f"{own}:flat")
     with pytest.raises(UsageError, match="does not state its input_size, interpolation, mean, std, crop_pct; set it"):
         models.resolve(f"{own}:bare")
     with pytest.raises(UsageError, match=r"returns a int, not an nn\.Module"):
         models.resolve(f"{own}:nothing")
+
+
+def test_what_own_code_lacks_is_no_missing_model(own: str) -> None:
+    Path(own).write_text("open('nowhere.txt')")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.txt"):
+        models.resolve(f"{own}:build")
 
 
 def test_own_code_takes_a_checkpoint(own: str, tmp_path: Path) -> None:
@@ -211,6 +243,8 @@ def test_an_exported_network_answers_as_the_network(network: torch.nn.Module, tm
     assert found.preprocessing == models.Preprocessing(96, 106, "bicubic", "center", (0.5,) * 3, (0.5,) * 3)
     assert found.differentiable == (suffix == ".pt2")
     assert len(found.provenance.weights_sha256) == 64
+    findings = audit_classifier("m", found.classifier, images, torch.zeros(5, dtype=torch.int64), differentiable=False)
+    assert "train-mode" not in [finding.name for finding in findings]
     with pytest.raises(UsageError, match="has its weights inside"):
         models.resolve(found.provenance.spec, RANDOM)
 
@@ -229,6 +263,26 @@ def test_an_exported_network_that_cannot_be_used_says_why(
         (tmp_path / f"bad{suffix}").write_bytes(content)
         with pytest.raises(RunError, match="cannot be loaded as"):
             models.resolve(str(tmp_path / f"bad{suffix}"))
+
+
+@needs_onnx
+@pytest.mark.filterwarnings("ignore")
+def test_numbers_that_onnxruntime_cannot_convolve_are_told(tmp_path: Path) -> None:
+    program = torch.export.export(torch.nn.Conv2d(3, 4, 3).double(), (torch.zeros(2, 3, 8, 8).double(),))
+    torch.onnx.export(program, dynamo=True, verbose=False, optimize=False).save(tmp_path / "double.onnx")
+    with pytest.raises(RunError, match=r"cannot be loaded as an ONNX network: .*Conv"):
+        models.resolve(str(tmp_path / "double.onnx"))
+
+
+def test_an_error_without_words_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_file: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("torch.export.load", refuse)
+    with zipfile.ZipFile(tmp_path / "net.pt2", "w"):
+        pass
+    with pytest.raises(RunError, match=r"cannot be loaded as a torch\.export program: AssertionError$"):
+        models.resolve(str(tmp_path / "net.pt2"))
 
 
 def test_torchvision_states_the_preprocessing_of_its_weights() -> None:
@@ -250,6 +304,45 @@ def test_torchvision_without_a_network_is_three_lines(monkeypatch: pytest.Monkey
     assert len(str(error.value).splitlines()) == 3
 
 
+@pytest.fixture
+def torchs_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "hub" / "checkpoints"
+
+
+def test_torchvisions_googlenet_sees_the_pixels_it_was_trained_with(torchs_cache: Path) -> None:
+    trained = torchvision.models.get_model("googlenet", init_weights=False)
+    file = torchs_cache / "googlenet-1378be20.pth"
+    torch.save(trained.state_dict(), file)
+    for weights in (models.Weights(), from_file(file)):
+        found = models.resolve("torchvision:googlenet", weights)
+        assert found.classifier.module.transform_input  # type: ignore[attr-defined]
+        assert found.provenance.file.endswith(file.name)
+
+
+def test_torchvisions_networks_are_those_of_their_weights() -> None:
+    assert load_torchvision("torchvision:inception_v3", RANDOM).module.transform_input
+    vit = load_torchvision("torchvision:vit_b_16.IMAGENET1K_SWAG_E2E_V1", RANDOM)
+    assert vit.module.image_size == vit.preprocessing.input_size == 384
+
+
+def test_torchvisions_densenet_has_old_names_in_its_file(torchs_cache: Path) -> None:
+    trained = torchvision.models.get_model("densenet121")
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", key): value
+        for key, value in trained.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    torch.save(old, torchs_cache / "densenet121-a639ec97.pth")
+    found = models.resolve("torchvision:densenet121").provenance
+    assert found.weights_sha256 == weights_hash(trained)
+    assert found.source == "torchvision IMAGENET1K_V1"
+    (torchs_cache / "densenet121-a639ec97.pth").write_bytes(b"damaged")
+    with pytest.raises(RunError, match="no trained weights for torchvision:densenet121"):
+        models.resolve("torchvision:densenet121")
+
+
 def test_a_larger_imagenet_is_cut_down_to_the_1000_classes() -> None:
     whole = models.resolve("vit_tiny_patch16_224.augreg_in21k", RANDOM)
     assert (whole.provenance.classes, whole.provenance.label_space) == (21_843, "imagenet-21k-goog")
@@ -258,8 +351,8 @@ def test_a_larger_imagenet_is_cut_down_to_the_1000_classes() -> None:
         logits = whole.classifier(torch.rand(2, 3, 224, 224))
     assert logits.shape == (2, 1000)
     unknown = label_space.columns_of("imagenet-21k-goog").index(None)
-    assert (logits[:, unknown] == label_space.NEVER).all()
-    assert (logits > label_space.NEVER).sum() == 2 * 999
+    assert (logits[:, unknown] == NEVER).all()
+    assert (logits > NEVER).sum() == 2 * 999
 
 
 def test_every_label_space_names_the_same_classes() -> None:
@@ -284,3 +377,6 @@ def test_local_folders_are_what_the_hub_has(tmp_path: Path) -> None:
     assert ours.provenance.weights_sha256 == weights_hash(theirs)
     with pytest.raises(RunError, match=r"there is no config\.json"):
         models.resolve(f"local-dir:{tmp_path / 'elsewhere'}")
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(RunError, match="no trained weights for local-dir:"):
+        models.resolve(f"local-dir:{tmp_path}")

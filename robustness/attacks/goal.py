@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import UsageError
+from ..scoring import NEVER
 
 Where = Tensor | slice  # bool [B] or int64 indices
 
@@ -50,24 +51,28 @@ TargetRule = Callable[[Tensor, Tensor, Sequence[Generator]], Tensor]
 
 
 def least_likely(logits: Tensor, labels: Tensor, _generators: Sequence[Generator]) -> Tensor:
-    """Choose the class with the smallest logit: Kurakin et al. 2017, arXiv:1607.02533."""
-    return _without(labels, logits, torch.inf).argmin(1)
+    """Choose the class with the smallest logit that the network knows: Kurakin et al. 2017, arXiv:1607.02533."""
+    return logits.masked_fill(~_others(labels, logits), torch.inf).argmin(1)
 
 
 def runner_up(logits: Tensor, labels: Tensor, _generators: Sequence[Generator]) -> Tensor:
     """Choose the largest logit beside the label's: the easiest target."""
-    return _without(labels, logits, -torch.inf).argmax(1)
+    return logits.masked_fill(~_others(labels, logits), -torch.inf).argmax(1)
 
 
 def random_class(logits: Tensor, labels: Tensor, generators: Sequence[Generator]) -> Tensor:
-    """Draw evenly from the classes other than the label."""
-    draws = [int(torch.randint(logits.shape[1] - 1, (), generator=generator)) for generator in generators]
-    drawn = torch.tensor(draws, dtype=torch.int64, device=labels.device)
-    return drawn + (drawn >= labels).to(torch.int64)
+    """Draw evenly from the classes other than the label that the network knows."""
+    choices = [others.nonzero()[:, 0] for others in _others(labels, logits)]
+    draws = [
+        int(known[torch.randint(len(known), (), generator=generator)])
+        for known, generator in zip(choices, generators, strict=True)
+    ]
+    return torch.tensor(draws, dtype=torch.int64, device=labels.device)
 
 
-def _without(labels: Tensor, logits: Tensor, value: float) -> Tensor:
-    return logits.scatter(1, labels[:, None], value)
+def _others(labels: Tensor, logits: Tensor) -> Tensor:
+    """Say which classes may be targets, those that the network knows but for the label: bool [B,K]."""
+    return (logits != NEVER).scatter(1, labels[:, None], False)
 
 
 TARGET_RULES: dict[str, TargetRule] = {"least-likely": least_likely, "runner-up": runner_up, "random": random_class}

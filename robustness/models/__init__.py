@@ -10,7 +10,7 @@ from timm.data import ImageNetInfo
 
 from ..checkpoints import weights_hash
 from ..classifier import ModuleClassifier, Precision, Preprocessing
-from ..errors import RunError, UsageError
+from ..errors import RunError, UsageError, first_line
 from .bundled import BUNDLED, load_bundled
 from .exported import ONNX, PROGRAM, load_onnx, load_program
 from .label_space import IMAGENET_1K, Restricted, columns_of, label_space_of
@@ -87,7 +87,7 @@ def _outputs(loaded: Loaded, spec: str) -> int:
         with torch.no_grad():  # what a network caches at its first call meets autograd later
             logits = module(torch.zeros(2, 3, size, size))
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise RunError(f"{spec} cannot classify two pictures of {size}×{size} pixels at once: {reason}") from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 2:
         what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__

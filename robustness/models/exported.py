@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import RunError, UsageError
+from ..errors import RunError, UsageError, first_line
 from .model import Loaded, Weights, stated_preprocessing
 
 ONNX, PROGRAM = ".onnx", ".pt2"
@@ -34,7 +34,10 @@ class OnnxModule(nn.Module):
         import onnxruntime  # an optional requirement
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-        self.errors = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile)
+        self.errors = (
+            *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile),
+            *(state.NotImplemented, state.RuntimeException),  # an operator that it lacks for such numbers
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # what goes wrong is raised
@@ -81,7 +84,7 @@ def load_program(spec: str, weights: Weights) -> Loaded:
 
 
 def _unreadable(spec: str, what: str, error: Exception) -> RunError:
-    return RunError(f"{spec} cannot be loaded as {what}: {str(error).strip().partition(chr(10))[0]}")
+    return RunError(f"{spec} cannot be loaded as {what}: {first_line(error)}")
 
 
 class _Program(nn.Module):
@@ -90,6 +93,8 @@ class _Program(nn.Module):
     def __init__(self, program: nn.Module) -> None:
         super().__init__()
         self.program = program
+        for part in self.modules():
+            part.training = False
 
     def train(self, mode: bool = True) -> "_Program":  # noqa: ARG002
         return self
@@ -110,7 +115,7 @@ def _checked(spec: str, weights: Weights) -> Path:
 def _loaded(path: Path, module: nn.Module, *, differentiable: bool) -> Loaded:
     sidecar = path.with_name(path.name + ".json")
     try:
-        facts = json.loads(sidecar.read_text()) if sidecar.is_file() else {}
+        facts = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
         if not isinstance(facts, dict):
             raise ValueError("it holds no object")
     except (OSError, ValueError, RecursionError) as error:

@@ -5,9 +5,9 @@ from timm.data import ImageNetInfo, infer_imagenet_subset
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..scoring import CLASSES, NEVER
 
-IMAGENET_1K, CLASSES = "imagenet-1k", 1000
-NEVER = -1e4  # the logit of a class that the network does not know: below any real one, and finite
+IMAGENET_1K = "imagenet-1k"
 
 
 def label_space_of(outputs: int, spec: str) -> str:

@@ -1,6 +1,6 @@
 """What a spec resolves to, and what a report must say of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,11 @@ def stated_preprocessing(facts: Mapping[str, Any], whose: str, how: str) -> Prep
     """Read the preprocessing that a model states about itself in timm's words.
 
     facts: `input_size` (pixels, or [3, H, W]), `crop_pct` or `resize` (pixels of the short side), `interpolation`,
-    `mean`, `std`, and `crop_mode`, "center" if it is missing. whose, how: for the message, whose facts they are and how
-    to state them. Raises UsageError naming what is missing or cannot be followed: preprocessing is never guessed.
+    `mean`, `std` (three numbers, or one for all channels), and `crop_mode`, "center" if it is missing. whose, how: for
+    the message, whose facts they are and how to state them. Raises UsageError naming what is missing or cannot be
+    followed: preprocessing is never guessed.
     """
-    missing = [name for name in ("input_size", "interpolation", "mean", "std") if not facts.get(name)]
+    missing = [name for name in ("input_size", "interpolation", "mean", "std") if facts.get(name) is None]
     if not (facts.get("crop_pct") or facts.get("resize")):
         missing.append("crop_pct")
     if missing:
@@ -92,6 +93,8 @@ def stated_preprocessing(facts: Mapping[str, Any], whose: str, how: str) -> Prep
     try:
         height, width = (size, size) if isinstance(size, int) else map(int, size[-2:])
         mean, std = (_three_numbers(facts[name], name, whose) for name in ("mean", "std"))
+        if 0 in std:
+            raise ValueError("std 0")
         resize = int(facts.get("resize") or height / facts["crop_pct"])  # floor, as timm does
     except (TypeError, ValueError, KeyError, ArithmeticError) as error:
         if isinstance(error, UsageError):
@@ -106,7 +109,11 @@ def stated_preprocessing(facts: Mapping[str, Any], whose: str, how: str) -> Prep
     return Preprocessing(int(height), resize, facts["interpolation"], mode, mean, std)
 
 
-def _three_numbers(values: Sequence[float], name: str, whose: str) -> tuple[float, float, float]:
+def _three_numbers(stated: Any, name: str, whose: str) -> tuple[float, float, float]:
+    """Read a number a colour channel, or one for all: of Python, numpy or torch."""
+    values = stated.tolist() if hasattr(stated, "tolist") else stated
+    if isinstance(values, int | float):
+        values = [values] * 3
     if len(values) != 3:
         raise UsageError(f"{whose} states {len(values)} numbers as {name}; it is one a colour channel")
     red, green, blue = map(float, values)

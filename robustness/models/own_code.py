@@ -41,11 +41,11 @@ def load_own_code(spec: str, weights: Weights) -> Loaded:
 
 
 def _import(place: str, spec: str) -> ModuleType:
-    """Import a file by its path, its own folder first in line for what it imports, or a module by its name."""
+    """Import a file by its path, its own folder last in line for what it imports, or a module by its name."""
     try:
         if not place.endswith(".py"):
             return importlib.import_module(place)
-        path = Path(place).resolve(strict=True)
+        path = _resolved(place, spec)
         found = importlib.util.spec_from_file_location(path.stem, path)
         if found is None or found.loader is None:
             raise UsageError(f"{spec}: {place} is no Python file")
@@ -53,8 +53,13 @@ def _import(place: str, spec: str) -> ModuleType:
         sys.modules[path.stem] = module  # checkpoints find a model's own layout filter there
         sys.path.append(str(path.parent))
         found.loader.exec_module(module)
-    except FileNotFoundError:
-        raise UsageError(f"{spec}: there is no file {place}") from None
     except ModuleNotFoundError as error:
         raise UsageError(f"{spec}: {error}") from error
     return module
+
+
+def _resolved(place: str, spec: str) -> Path:
+    try:
+        return Path(place).resolve(strict=True)
+    except FileNotFoundError:
+        raise UsageError(f"{spec}: there is no file {place}") from None

@@ -8,8 +8,8 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import nn
 
-from ..checkpoints import load_strictly, read_state_dict
-from ..errors import RunError, UsageError
+from ..checkpoints import UNREADABLE, load_strictly, read_state_dict
+from ..errors import RunError, UsageError, first_line
 from ..hub import cached_when_unreachable, fetch
 from ..registry import suggest
 from .model import Loaded, Weights, stated_preprocessing
@@ -46,9 +46,8 @@ def create(spec: str, **how: Any) -> nn.Module:
     try:
         with cached_when_unreachable():
             module: nn.Module = timm.create_model(spec, **how)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise RunError(reason) from error
+    except UNREADABLE as error:
+        raise RunError(first_line(error)) from error
     return module
 
 
@@ -59,9 +58,9 @@ def preprocessing_facts(module: nn.Module) -> dict[str, Any]:
 
 def _pretrained(spec: str) -> tuple[nn.Module, str, str, str]:
     """Load the trained weights of `spec`; returns the module, and its weights' source, file and revision."""
-    if spec.startswith(LOCAL):
-        return create(spec, pretrained=True), "folder", spec.removeprefix(LOCAL), ""
     try:
+        if spec.startswith(LOCAL):
+            return create(spec, pretrained=True), "folder", spec.removeprefix(LOCAL), ""
         if (wanted := _hub_files(spec)) is None:
             config = timm.get_pretrained_cfg(spec)
             return create(spec, pretrained=True), "download", str(config.url), ""

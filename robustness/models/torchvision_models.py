@@ -1,13 +1,13 @@
 """Models of torchvision, with the preprocessing that their weights state: `torchvision:resnet50[.IMAGENET1K_V1]`."""
 
 from typing import Any
-from urllib.error import URLError
 
 import torch
+from torch import nn
 from torchvision import models
 
-from ..checkpoints import load_strictly, read_state_dict
-from ..errors import UsageError
+from ..checkpoints import UNREADABLE, load_strictly, read_state_dict
+from ..errors import UsageError, first_line
 from ..registry import suggest
 from .model import Loaded, Weights, stated_preprocessing
 from .timm_models import no_weights
@@ -28,20 +28,34 @@ def load_torchvision(spec: str, weights: Weights) -> Loaded:
     if tag and tag not in tags:
         raise UsageError(f"unknown weights {spec!r}; {suggest(tag, list(tags))}")
     trained = tags[tag or "DEFAULT"]
+    source, file = "random numbers", ""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = models.get_model(name, weights=None)
-    source, file = "random numbers", ""
+        if weights.pretrained:
+            module = _pretrained(spec, name, trained)
+            source, file = f"torchvision {trained.name}", trained.url
+        else:
+            module = models.get_model(name, weights=None, **_as_trained(name, trained))
     if weights.checkpoint is not None:
         load_strictly(module, read_state_dict(weights.checkpoint), f"checkpoint {weights.checkpoint}")
         source, file = "file", weights.checkpoint.name
-    elif weights.pretrained:
-        try:
-            load_strictly(module, trained.get_state_dict(progress=False, check_hash=True), trained.url)
-        except (URLError, OSError, RuntimeError) as error:
-            raise no_weights(spec, f"{trained.url} and torch's cache were tried ({error})") from error
-        source, file = f"torchvision {trained.name}", trained.url
     return Loaded(module, stated_preprocessing(_facts(trained.transforms()), spec, ""), name, source, file)
+
+
+def _pretrained(spec: str, name: str, trained: models.WeightsEnum) -> nn.Module:
+    """Have torchvision load its weights: some want another network than its default, some files have old names."""
+    try:
+        module: nn.Module = models.get_model(name, weights=trained, progress=False)
+    except UNREADABLE as error:
+        raise no_weights(spec, f"{trained.url} and torch's cache were tried ({first_line(error)})") from error
+    return module
+
+
+def _as_trained(name: str, trained: models.WeightsEnum) -> dict[str, Any]:
+    """Return the arguments that torchvision adds to a network for its trained weights."""
+    if name in ("googlenet", "inception_v3"):
+        return {"transform_input": True, "init_weights": False}  # it takes its pixels by another mean and deviation
+    return {"image_size": trained.meta["min_size"][0]} if name.startswith("vit_") else {}
 
 
 def _facts(transforms: Any) -> dict[str, Any]:
