@@ -4,8 +4,9 @@
 
 A PART is a name with flags of its own, if any: `python -m benchmarks forward "attacks --rounds 1"`; without, all are
 run. `--out benchmarks/README.md` replaces the table there and keeps the prose around it. A part that fails, or whose
-peer is not installed, is a row that says so, and the exit code is 1. Parts that take photographs use the 20 that
-foolbox brings, or FOLDER. `--quick` takes some ten minutes on two cores, all of it some hours.
+peer is not installed, is a row that says so, and the exit code is 1. Whole runs, decoding and containers take their
+photographs from FOLDER, if given; else, and in all other parts, they are the 20 that foolbox brings. `--quick` takes
+some ten minutes on two cores, all of it some hours.
 """
 
 import argparse
@@ -96,7 +97,10 @@ def main() -> int:
     for part, flags in parts.items():
         data = ["--data", str(options.data.resolve())] if options.data and part in TAKE_DATA else []
         found[part] = run(part, [*(["--quick"] if options.quick else []), *data, *flags])
-    how = shlex.join(["python", "-m", "benchmarks", *(["--quick"] if options.quick else []), *options.parts])
+    shared = ["--quick"] if options.quick else []
+    if options.data and found.keys() & set(TAKE_DATA):
+        shared += ["--data", "/".join(options.data.resolve().parts[-2:])]  # as its rows say; the rest is this machine's
+    how = shlex.join(["python", "-m", "benchmarks", *shared, *options.parts])
     text = table(found, how)
     print(text)
     if options.out:

@@ -124,7 +124,7 @@ def foolbox(scene: Scene, name: str, eps: float) -> Contender:
         if name == "fgsm"
         else foolbox.attacks.LinfPGD(rel_stepsize=0.25, steps=STEPS[name])
     )
-    return lambda: attack(network, scene.images, scene.labels, epsilons=eps)[1]
+    return lambda: attack.run(network, scene.images, scene.labels, epsilon=eps)  # a call would judge the result, too
 
 
 def art(scene: Scene, name: str, eps: float) -> Contender:

@@ -4,13 +4,13 @@
 
 - overhead: ImageNet-C on the fly against its bare cost, in one process: the same corruptions, JPEG round trips and
   forward passes of the same classifier on pixels and generators that are there already, and nothing else.
-- clean: a validation run against timm's loader and loop with the defaults of its validate.py (batch 256, 4 workers),
-  as it comes, and once with the allocator and OpenMP set as the command sets them.
+- clean: a validation run against timm's loader and loop with the defaults of its validate.py (batch 256, 4 workers).
 - ImageNet-C against Pillow, `imagecorruptions` and a JPEG round trip in a torch DataLoader with two workers, and timm's
   model, eager. One loader serves all conditions, which spares the peer 75 starts of its workers, and keeps both busy to
   the end.
 
-Every contender has a process of its own, in which it first works on one image. Model loading and imports are no part of
+Peers run as they come, and once more with the allocator and OpenMP set as the command sets them. Every contender has a
+process that is set up for it alone, in which it first works on one image. Model loading and imports are no part of
 a turn: what the command needs beside it is stated apart. Processor time includes workers.
 """
 
@@ -32,7 +32,8 @@ from .comparison import DATA, Comparison, script
 from .turns import take_turns
 from .whole_runs import MODEL, Turn, bare, ours, people, timm_loop
 
-TIMM, SET_UP, PEOPLE = "timm's validation", "timm's validation, set up as ours", "DataLoader + imagecorruptions + timm"
+BARE, TIMM, PEOPLE = "bare cost", "timm's validation", "DataLoader + imagecorruptions + timm"
+PLAIN, SET_UP = ", as it comes", ", set up as ours"
 LACKS = {
     TIMM: "keeps no record of an image, gives no interval, cannot resume, knows no corruption and no attack",
     PEOPLE: "is a script that everybody writes anew: no draw repeatable by image, no records, intervals or resuming",
@@ -101,7 +102,9 @@ def rows(subject: str, turns: Mapping[str, Sequence[Turn]], imports: float) -> I
             notes["processor"] += f"; {other} decided otherwise"
         for kind, note in notes.items():
             costs = [[getattr(turn, kind) for turn in side] for side in (mine, theirs)]
-            yield Comparison(subject, name, peer, f"{kind} s", *costs, LACKS.get(peer, ""), note)
+            yield Comparison(
+                subject, name, peer, f"{kind} s", *costs, LACKS[peer.partition(",")[0]] if peer != BARE else "", note
+            )
 
 
 def measure(options: argparse.Namespace) -> Iterator[Comparison]:
@@ -112,15 +115,18 @@ def measure(options: argparse.Namespace) -> Iterator[Comparison]:
         imports = own.submit(imported).result()
         from .photographs import class_folders, origin
 
+        def both_ways(peer: str, work: Callable[..., Turn]) -> dict[str, Contender]:
+            return {f"{peer}{PLAIN}": (plain, work), f"{peer}{SET_UP}": (set_up, partial(work, as_ours=True))}
+
         few = class_folders(root / "one image", options, 1)
         corrupting, validating = (own, partial(ours, "imagenet-c")), (own, partial(ours, "imagenet"))
         comparisons: dict[str, tuple[int, dict[str, Contender]]] = {
-            "ImageNet-C on the fly, overhead": (options.limit, {"ours": corrupting, "bare cost": (own, bare)}),
+            "ImageNet-C on the fly, overhead": (options.limit, {"ours": corrupting, BARE: (own, bare)}),
             "clean validation": (
                 options.clean,
-                {"ours": validating, TIMM: (plain, timm_loop), SET_UP: (set_up, partial(timm_loop, as_ours=True))},
+                {"ours": validating, **both_ways(TIMM, timm_loop)},
             ),
-            "ImageNet-C on the fly": (options.full, {"ours": corrupting, PEOPLE: (plain, people)}),
+            "ImageNet-C on the fly": (options.full, {"ours": corrupting, **both_ways(PEOPLE, people)}),
         }
         for what, (count, contenders) in comparisons.items():
             if count:

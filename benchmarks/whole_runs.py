@@ -114,18 +114,23 @@ def _timm_model() -> Any:
     return load_bundled(MODEL, Weights()).module.eval()
 
 
+def _set_up() -> None:
+    """Set the process up as the command does, before it imports torch."""
+    import evaluate_robustness  # noqa: F401 - its OpenMP policy
+    from robustness import computing
+
+    computing.keep_freed_memory()
+
+
 def timm_loop(data: Path, *, as_ours: bool = False) -> Turn:
     """Validate with timm's data set, loader and transform, and its model in float32. as_ours: set the process up so."""
     if as_ours:
-        import evaluate_robustness  # noqa: F401 - before torch: its OpenMP policy
+        _set_up()
     import torch
     from timm.data import create_dataset, create_loader, resolve_data_config
 
     from datasets import WNIDS
-    from robustness import computing
 
-    if as_ours:
-        computing.keep_freed_memory()
     model = _timm_model()
     config = resolve_data_config(model=model)
     keep = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
@@ -184,8 +189,10 @@ class Corrupted:
         return self.finish(Image.open(file)), label
 
 
-def people(data: Path) -> Turn:
-    """Run ImageNet-C as people do."""
+def people(data: Path, *, as_ours: bool = False) -> Turn:
+    """Run ImageNet-C as people do. as_ours: set the process up so."""
+    if as_ours:
+        _set_up()
     import warnings
 
     import torch

@@ -40,7 +40,9 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Note signals instead of dying of them, while the context lasts; the second one acts at once.
+    """Note signals instead of dying of them, while the context lasts; the second one does not wait for the batch.
+
+    Where lanes share a batch, their passes in flight end first: a thread cannot be stopped.
 
     Outside the main thread, where Python allows no handlers, signals keep their meaning.
     """

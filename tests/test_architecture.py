@@ -91,7 +91,11 @@ def test_a_circle_is_found_where_imports_run(first: str, circle: bool, tmp_path:
         import_order(sorted(tmp_path.glob("*.py")))
 
 
-@pytest.mark.parametrize("peer", ["foolbox", "imagecorruptions", "torchattacks", "cv2", "skimage", "numba"])
+PEERS = ["foolbox", "imagecorruptions", "torchattacks", "art", "pyautoattack", "torchmetrics"]
+PEERS += ["cv2", "skimage", "sklearn", "statsmodels", "numba", "wand"]
+
+
+@pytest.mark.parametrize("peer", PEERS)
 def test_peers_are_never_imported_by_the_product(peer: str) -> None:
     assert not [path for path in (*FILES, ROOT / "evaluate_robustness.py") if peer in imported(path)]
 

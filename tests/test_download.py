@@ -20,7 +20,7 @@ from datasets.adapters import ADAPTERS
 from datasets.downloads import progress as bars
 from datasets.downloads.catalogue import CATALOGUE, RemoteFile, read_catalogue, steps_by_hand
 from datasets.downloads.download import download, download_files
-from datasets.downloads.fetch import Patience
+from datasets.downloads.fetch import Patience, _mirrored
 from datasets.downloads.partial import Part
 from datasets.downloads.progress import silent
 from datasets.errors import DataError
@@ -28,7 +28,8 @@ from datasets.registry import find
 
 CONTENT = random.Random(0).randbytes(300_000)
 OTHER = random.Random(1).randbytes(250_000)
-QUICK = Patience(timeout=0.3, tries=3, pause=0.001)
+QUICK = Patience(timeout=30, tries=3, pause=0.001)
+HASTY = Patience(timeout=0.3, tries=3, pause=0.001)  # with servers that fall silent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -51,9 +52,9 @@ def remote(site: FileServer, *paths: str, checksums: bool = True, content: bytes
     return RemoteFile(name="a", folder="a", file="a.tar", checksums=sums, addresses=addresses, **known)
 
 
-def get(file: RemoteFile, root: Path, progress: bars.Progress = silent) -> bytes:
+def get(file: RemoteFile, root: Path, progress: bars.Progress = silent, patience: Patience = QUICK) -> bytes:
     """Download the file, see that nothing else is left, and return its content."""
-    (path,) = download_files((file,), root, QUICK, progress)
+    (path,) = download_files((file,), root, patience, progress)
     assert path == root / "a" / "a.tar"
     assert not list(root.rglob("*.part*"))
     return path.read_bytes()
@@ -104,8 +105,8 @@ def test_a_chunked_answer_that_breaks_is_taken_up_too(site: FileServer, tmp_path
 
 def test_a_silent_server_is_asked_again(site: FileServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     site.files["/a.tar"] = Served(CONTENT, stalls=1, cut_after=70_000)
-    assert get(remote(site), tmp_path) == CONTENT
-    assert site.ranges == [None, "bytes=70000-"]
+    assert get(remote(site), tmp_path, patience=HASTY) == CONTENT
+    assert site.ranges[:2] == [None, "bytes=70000-"]
     assert "the server is silent; trying again" in caplog.text
 
 
@@ -214,6 +215,8 @@ def test_redirects_are_followed_within_the_web(site: FileServer, tmp_path: Path)
     fails(remote(site, "/away"), tmp_path, "unknown url type: ftp")
     site.files["/file"] = Served(redirect="file:///etc/hostname")
     fails(remote(site, "/file"), tmp_path, "answers 302 .*not allowed")
+    site.files["/broken"] = Served(redirect="http://[")
+    fails(remote(site, "/broken"), tmp_path, r"/broken: has no usable address \(.*IPv6")
 
 
 def test_a_mirror_takes_over_where_the_first_address_left_off(site: FileServer, tmp_path: Path) -> None:
@@ -332,7 +335,12 @@ def test_two_processes_do_not_write_the_same_part(site: FileServer, tmp_path: Pa
 
 def test_the_hub_has_mirrors(site: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", site.url + "/")
-    assert get(remote(site, "https://huggingface.co/a.tar"), tmp_path) == CONTENT
+    file = remote(site, "https://huggingface.co/a.tar")
+    assert get(file, tmp_path) == CONTENT
+    monkeypatch.setenv("HF_ENDPOINT", "hf-mirror.com")
+    fails(file, tmp_path / "b", r"hf-mirror\.com/a\.tar: has no usable address \(unknown url type")
+    monkeypatch.setenv("HF_ENDPOINT", "")  # counts as not given
+    assert _mirrored(file.addresses[0]) == file.addresses[0]
 
 
 def test_the_table_is_sound() -> None:
@@ -354,6 +362,11 @@ def test_every_data_set_can_be_had_and_lands_where_it_is_looked_for(tmp_path: Pa
     for name, adapter in ADAPTERS.items():
         (tmp_path / name / CATALOGUE[name][0].folder).mkdir(parents=True)
         assert find(name, tmp_path / name) == tmp_path / name / CATALOGUE[name][0].folder, adapter
+
+
+def test_what_is_downloaded_only_is_said() -> None:
+    told = (Path(__file__).parent.parent / "docs" / "your-data.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in told for name in CATALOGUE.keys() - ADAPTERS.keys())
 
 
 def test_a_table_with_an_unknown_column_is_refused(tmp_path: Path) -> None:

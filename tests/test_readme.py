@@ -9,7 +9,7 @@ from documents import ROOT, sentences
 # How a sentence begins, and what holds it: tests as "file.test" without "test_", of which the beginning is enough; a
 # file of benchmarks for what is measured; NAMES where nothing is claimed.
 NAMES = "it names"
-BY_HAND = "measured by hand: a new environment, pip install, du"
+BY_HAND = "measured by hand: a new environment, pip install, du; the demo and the tests by the clock"
 HELD = {
     "One command tells": "command.imagenet_c_leaves_every_file_and_a_second_call_finds_nothing_to_do "
     "suites.imagenet_c_from_the_archives_is_imagenet_c_on_the_fly",
@@ -22,10 +22,12 @@ HELD = {
     "**Plain.**": "command.the_demo_asks_for_the_bundled_model_and_photographs",
     "On a fresh machine": NAMES,
     "Without flags": "command.the_demo_asks_for_the_bundled_model_and_photographs models.the_bundled_weights",
-    "It takes a minute": "benchmarks/end_to_end.py",
+    "It takes a minute": BY_HAND,
     "Twenty images": "datasets.sample_is_twenty_photographs_read command.attacks_on_the_sample",
     "Every report says so": "command.attacks_on_the_sample",
     "For development": NAMES,
+    "With `-n 2` the tests take": BY_HAND,
+    "`python -m tests.fuzz": NAMES,
     "| I have": NAMES,
     "| a timm model": "models.a_model_states_its_own_preprocessing models.local_folders_are_what_the_hub_has",
     "| PiT": "pit.create_model_and_the_function_make_the_same pit.equals_timm",

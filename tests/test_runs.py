@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import wait_until
 
 from robustness.claims import Claims, Holder, Unshared
 from robustness.errors import RunError, UsageError
@@ -171,8 +172,10 @@ def test_the_lock_is_kept_alive_by_who_has_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("robustness.runs.Claims", lambda folder: Claims(folder, lease=0.3))
     with ExitStack() as stack:
         enter(stack, tmp_path)
-        time.sleep(0.5)
-        visitor = Claims(tmp_path / "run", lease=0.3)
+        lock = tmp_path / "run" / ".run.claim"
+        os.utime(lock, (time.time() - 3600,) * 2)
+        wait_until(lambda: abs(lock.stat().st_mtime - time.time()) < 30)  # until the next sign of life
+        visitor = Claims(tmp_path / "run")
         visitor._me = Holder("another-host", 9, "now")
         assert visitor.holder("run") is not None
 

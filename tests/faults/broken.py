@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,39 @@ class SlowModel:
 
             def classify_slowly(images: Any) -> Any:
                 time.sleep(self.seconds)
+                return classify(images)
+
+            return classify_slowly
+
+        Stop.between_batches = slow  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True, slots=True)
+class LongBatch:
+    """Every batch but the first 20 takes so many seconds longer; `begun` is there once one has begun.
+
+    threads: of torch; with more than one a CPU's batches are shared by lanes.
+    """
+
+    seconds: float
+    begun: Path
+    threads: int
+
+    def __call__(self) -> None:
+        import torch
+
+        from robustness.interrupts import Stop
+
+        torch.set_num_threads(self.threads)
+        between, calls = Stop.between_batches, count()
+
+        def slow(stop: Stop, classifier: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            classify = between(stop, classifier)
+
+            def classify_slowly(images: Any) -> Any:
+                if next(calls) >= 20:
+                    self.begun.touch()
+                    time.sleep(self.seconds)
                 return classify(images)
 
             return classify_slowly

@@ -87,6 +87,14 @@ class Running:
             raise AssertionError(f"it did not end within {within} s: {self.said()}")
         return self.process.exitcode
 
+    def wait_until(self, so: Callable[[], bool]) -> None:
+        """Wait until something is so; the process must be alive until then."""
+        deadline = time.monotonic() + PATIENCE
+        while not so():
+            assert self.process.is_alive(), self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.005)
+
     def said(self) -> str:
         return self.log.read_text()
 
@@ -127,11 +135,7 @@ class Command:
 
     def wait_for_parts(self, count: int, running: Running) -> None:
         """Wait until so many parts lie on the disk."""
-        deadline = time.monotonic() + PATIENCE
-        while len(self.parts()) < count:
-            assert running.process.is_alive(), running.said()
-            assert time.monotonic() < deadline, running.said()
-            time.sleep(0.005)
+        running.wait_until(lambda: len(self.parts()) >= count)
 
 
 def records(run: Path) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """One small run, undisturbed, with which every disturbed one is compared."""
 
+import multiprocessing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +10,15 @@ import pytest
 from .command import Command, network, records
 
 WORDS = ("--sample", "--suite", "occlusion", "--attack", "fgsm", "--eps", "40/255", "--formats", "csv")
+
+
+@pytest.fixture(autouse=True)
+def _none_goes_on() -> Iterator[None]:
+    """Kill what a test that failed leaves running."""
+    yield
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,10 @@ def _wait(generator: random.Random, command: Command, victim: Running, before: i
         time.sleep(generator.uniform(0, 2))
         return
     more = generator.randrange(1, 4)
+    deadline = time.monotonic() + LONG
     while len(command.parts()) < before + more and victim.process.is_alive():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no part within {LONG} s: {victim.said()}")
         time.sleep(0.002)
     time.sleep(generator.uniform(0, 0.2))
 

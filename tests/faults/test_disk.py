@@ -60,7 +60,7 @@ def test_a_disk_that_is_really_full(
             assert running.ended() == 0, running.said()
         assert_same(records(command.run), undisturbed)
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)  # of a test that failed somebody is still there
 
 
 def test_a_folder_that_may_not_be_written(command: Command, undisturbed: pd.DataFrame) -> None:

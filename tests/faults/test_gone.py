@@ -112,7 +112,7 @@ def test_a_data_folder_that_vanishes_in_mid_run(words: tuple[object, ...], tmp_p
         target = data / datasets.WNIDS[sample.label] / Path(sample.sample_id).with_suffix(".JPEG").name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(photographs.source.read(sample.sample_id))
-    own = [word for word in words if word != "--sample"]
+    own = [*(word for word in words if word != "--sample"), "--workers", "0"]  # else all may be read before it goes
     quiet = Command((*own, "--data", data), tmp_path / "quiet")
     assert quiet.call()[0] == 0
     command = Command((*own, "--data", data), tmp_path / "out")

@@ -3,18 +3,20 @@
 import os
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from .broken import ShortLease, SlowDisk, SlowModel
+from .broken import LongBatch, ShortLease, SlowDisk, SlowModel
 from .command import Command, assert_same, records
 from .kills import killed_again_and_again
 
 
 def test_a_run_that_is_killed_again_and_again(command: Command, undisturbed: pd.DataFrame) -> None:
     kills = killed_again_and_again(command, kills=3, seed=0)
-    assert len(kills) == 3
+    assert any(kill.made for kill in kills)  # the others may have hit the start
     assert_same(records(command.run), undisturbed)
 
 
@@ -34,14 +36,20 @@ def test_an_interruption_while_a_slow_disk_is_written_to(
     assert_same(records(command.run), undisturbed)
 
 
-def test_a_second_interruption_does_not_wait_for_the_batch(command: Command) -> None:
-    running = command.start(changes=(SlowModel(1.0),))
+@pytest.mark.parametrize(("threads", "seconds"), [(1, 120.0), (2, 5.0)])
+def test_a_second_interruption_does_not_wait_for_the_batch(
+    command: Command, tmp_path: Path, threads: int, seconds: float
+) -> None:
+    """Of one thread; where several share a batch, those at work end what they are at."""
+    begun = tmp_path / "begun"
+    running = command.start(changes=(LongBatch(seconds, begun, threads),))
+    running.wait_until(begun.exists)
     command.wait_for_parts(1, running)
     running.send(signal.SIGINT)
-    time.sleep(0.05)
+    time.sleep(1)  # two signals at once are one
     begin = time.monotonic()
     running.send(signal.SIGINT)
-    assert running.ended() == 130 and time.monotonic() - begin < 10
+    assert running.ended() == 130 and time.monotonic() - begin < 30
     assert "Traceback" not in running.said()
 
 
@@ -90,7 +98,8 @@ def test_a_clock_that_jumps_in_mid_run(command: Command, undisturbed: pd.DataFra
     for count, hours in ((3, -1), (6, 1)):
         command.wait_for_parts(count, pair[0])
         for claim in command.run.glob("**/.*.claim"):
-            os.utime(claim, (time.time() + hours * 3600,) * 2)
+            with suppress(FileNotFoundError):  # it was given back meanwhile
+                os.utime(claim, (time.time() + hours * 3600,) * 2)
     assert [running.ended() for running in pair] == [0, 0], pair[0].said()
     assert_same(records(command.run), undisturbed)
 

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -28,11 +29,31 @@ sys.exit(evaluate_robustness.main())
 """
 
 
-def torchrun(folder: Path, words: Sequence[object], *flags: str) -> "subprocess.Popen[str]":
+@contextmanager
+def torchrun(folder: Path, words: Sequence[object], *flags: str) -> "Iterator[subprocess.Popen[str]]":
+    """Start it, and see that it ends."""
     (folder / "slowly.py").write_text(SLOWLY)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *flags]
     command = [*launch, str(folder / "slowly.py"), *map(str, words), "--out", str(folder / "out")]
-    return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as launcher:
+        try:
+            yield launcher
+        finally:
+            launcher.terminate()  # it takes its processes along
+            with suppress(subprocess.TimeoutExpired):
+                launcher.wait(30)
+            launcher.kill()
+
+
+def somebody(run: Path) -> int:
+    """Return the number of a process that has claimed a part."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for claim in run.glob("records/.*.claim"):
+            with suppress(FileNotFoundError):  # it was given back meanwhile
+                if said := claim.read_text():
+                    return int(json.loads(said)["pid"])
+    raise AssertionError("nobody has claimed anything")
 
 
 def test_two_processes_do_what_one_does(words: tuple[object, ...], undisturbed: pd.DataFrame, tmp_path: Path) -> None:
@@ -52,9 +73,7 @@ def test_a_process_that_dies_is_started_again(
         while len(command.parts()) < 3:
             assert launcher.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
-        claims = [json.loads(claim.read_text() or "{}") for claim in command.run.glob("records/.*.claim")]
-        victim = next(claim["pid"] for claim in claims if claim)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(somebody(command.run), signal.SIGKILL)
         said, _ = launcher.communicate(timeout=PATIENCE)
     assert launcher.returncode == 0, said
     assert_same(records(command.run), undisturbed, ROUNDING)

@@ -144,7 +144,6 @@ def _all(content: bytes, mark: bytes) -> Iterator[int]:
 _how = st.sampled_from([0, 8, 8, 8, 12, 14, 0xA1FF << 8, 0x41FF << 8])
 _patches = st.lists(st.tuples(st.integers(0, 9), st.integers(4, 46), _numbers), max_size=3)
 _zips = st.builds(zip_of, st.lists(st.tuples(_names, _contents, _how), max_size=4), _patches)
-_zip64 = b"\1\0\x18\0" + b"\xff" * 24
 ZIPS = [
     zip_of([(name, content, 8) for name, content in FILES.items()], []),
     zip_of([("n01440764/a.jpg", bytes(2**24), 8)], []),

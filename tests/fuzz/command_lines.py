@@ -221,7 +221,7 @@ PARSERS = {
             st.lists(st.sampled_from(_GOOD), max_size=3),
             WORDS | st.just(()),
         ),
-        lambda words, _folder: _asked(words),
+        _main_words,
         (UsageError,),
     ),
     "--config": Parser(

@@ -1,5 +1,6 @@
 """One case: the parser is called in a folder of its own, under a time limit, and what it leaves is looked at."""
 
+import os
 import resource
 import shutil
 import signal
@@ -19,7 +20,7 @@ from .parser import Parser
 SECONDS = 5.0  # for one case
 TICKS = 10  # of the watch in that time; while the process is stopped, as by a shell's job control, it counts but one
 MEMORY = 768 * 2**10  # KiB that one case may add to the most that was ever in use
-OUTSIDE = Path(tempfile.gettempdir()) / "fuzz-was-here"  # what hostile inputs try to write
+OUTSIDE = Path(tempfile.gettempdir()) / f"fuzz-was-here-{os.getpid()}"  # what hostile inputs try to write
 PACKAGES = tuple(f"/{name}/" for name in ("robustness", "datasets", "reports", "pit"))
 
 
@@ -59,9 +60,17 @@ def judge(parser: Parser, value: Any, room: Path) -> Outcome:
     shutil.rmtree(folder)
     if left := [path.name for path in room.iterdir() if path.name != "cache"] + [OUTSIDE.name] * OUTSIDE.exists():
         problem = problem or f"wrote outside of its folder: {left}"
+        _remove(OUTSIDE)
     if (grown := _peak() - peak) > MEMORY:
         problem = problem or f"took {grown // 1024} MiB of memory"
     return Outcome(refused, step, seconds, problem)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _said_badly(message: str, lines: int) -> str:

@@ -27,12 +27,10 @@ class Tally:
     accepted: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     problems: dict[str, tuple[int, str, Any]] = field(default_factory=dict)
-    seconds: float = 0.0
     slowest: float = 0.0
 
     def add(self, outcome: Outcome, value: Any) -> None:
         """Count one case."""
-        self.seconds += outcome.seconds
         self.slowest = max(self.slowest, outcome.seconds)
         (self.refused if outcome.refused else self.accepted)[outcome.step] += 1
         if outcome.problem:
