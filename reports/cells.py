@@ -1,5 +1,7 @@
 """How numbers and other values are written: the one place that decides."""
 
+from collections.abc import Iterable
+
 from .results import Measurement
 
 NOT_MEASURED = "–"
@@ -56,9 +58,13 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def place(suite: str, dataset: str) -> str:
-    """Name where a figure was measured: by the suite, and by the data set where that is not to be expected."""
-    return suite if dataset in (suite, "imagenet") else f"{suite} ({dataset})"
+def place(suite: str, dataset: str, known: Iterable[tuple[str, str]] = ()) -> str:
+    """Name where a figure was measured: by the suite, and by the data set where that is not to be expected.
+
+    known: suites with data sets from which it must be told, as ImageNet-C that lay ready from one made on the fly.
+    """
+    several = len({other for name, other in known if name == suite}) > 1
+    return suite if dataset in (suite, "imagenet") and not several else f"{suite} ({dataset})"
 
 
 def plain(value: object) -> str:

@@ -113,8 +113,8 @@ def audit(job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str], 
         return []
     group, findings = attacked[0], audit_records(run.frame())
     batch = pictures.first([group], attack_audit.PROBED)
-    subjects = job.lineup.subjects(pictures.seen([group]), Stop()) if batch.sample_ids else []
-    for subject, model in zip(subjects, job.lineup.evaluated, strict=False):
+    subjects = job.lineup.subjects(pictures.seen([group]), Stop())
+    for subject, model in zip(subjects, job.lineup.evaluated, strict=True) if batch.sample_ids else ():
         images = as_float(batch.views[subject.views[group.view]].to(settings.device))
         labels = group.scoring.positions(batch.labels).to(settings.device)
         findings += attack_audit.audit_model(subject.name, model, group, images, labels, settings)

@@ -155,12 +155,13 @@ def test_epsilon_is_read_off_each_kind_of_attack() -> None:
     assert "L2 radius" in texts(made["epsilon-l2-imagenet"])
 
 
-def test_figures_of_two_image_sets_are_files_of_their_own() -> None:
-    rows = [row | {"dataset": data} for data in ("imagenet 5ea1", "imagenet 07he") for n in "ab" for row in of_model(n)]
+@pytest.mark.parametrize("sets", [("imagenet 5ea1", "imagenet 07he"), ("imagenet", "imagenet-c")])
+def test_figures_of_two_image_sets_are_files_of_their_own(sets: tuple[str, str]) -> None:
+    rows = [row | {"dataset": data} for data in sets for n in "ab" for row in of_model(n)]
     made = figures(of(*rows, models=("a", "b")))
     names = [figure.name for section in made.values() for figure in section]
     assert len({*names}) == len(names)
-    assert "clean-and-imagenet-c-imagenet-5ea1" in names
+    assert f"clean-and-imagenet-c-{sets[0].replace(' ', '-')}" in names
 
 
 @pytest.mark.parametrize("count", [MOST, MOST + 2])

@@ -31,7 +31,7 @@ def clean_against_robust(results: Results) -> Iterator[Figure]:
                 suites.setdefault((row.suite, row.dataset), []).append(_point(found, row))
     for where, points in suites.items():
         if len(points) > 1:
-            yield _clean_against_robust(place(*where), points, shown(results))
+            yield _clean_against_robust(place(*where, suites), points, shown(results))
 
 
 def natural_shifts(results: Results) -> Iterator[Figure]:

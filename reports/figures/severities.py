@@ -20,10 +20,11 @@ def severities(results: Results) -> Iterator[Figure]:
     models = shown(results)
     errors = [row for row in results.measurements if row.metric == "error" and row.severity is not None]
     errors = [row for row in errors if row.value is not None and row.model in models]
-    for suite, dataset in dict.fromkeys((row.suite, row.dataset) for row in errors):
-        own = [row for row in errors if (row.suite, row.dataset) == (suite, dataset)]
-        yield _heat_map(place(suite, dataset), own)
-        yield _curves(place(suite, dataset), own)
+    pairs = dict.fromkeys((row.suite, row.dataset) for row in errors)
+    for pair in pairs:
+        own, where = [row for row in errors if (row.suite, row.dataset) == pair], place(*pair, pairs)
+        yield _heat_map(where, own)
+        yield _curves(where, own)
 
 
 def _heat_map(where: str, rows: Sequence[Measurement]) -> Figure:
