@@ -4,6 +4,9 @@ By itself torch has oneDNN lay out the weights at every call, and goes through w
 the activation, which oneDNN can apply while values are in cache. torch offers both to its compiler alone, as operators
 without a gradient; where one is wanted, convolution and activation are two steps, as before. The values are the same
 either way.
+
+With a gradient torch keeps 1 × 1 kernels from oneDNN where a thread has less than 16 images, unless they are dilated,
+which changes nothing of a single point. So they are: passes of 8 images take a third less time (AMD EPYC, one thread).
 """
 
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from typing import TypeGuard, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional as F
 
 from .folding import UNTRACEABLE, FoldedBatchNorm2d, traced
 from .input_shapes import input_shapes
@@ -43,7 +47,9 @@ class FrozenConv2d(nn.Conv2d):
     def forward(self, images: Tensor) -> Tensor:
         """Convolve and activate."""
         if images.dtype != torch.float32 or (torch.is_grad_enabled() and images.requires_grad):
-            activated: Tensor = self.activation(super().forward(images))
+            dilation = (2, 2) if self.kernel_size == (1, 1) else self.dilation
+            convolved = F.conv2d(images, self.weight, self.bias, self.stride, self.padding, dilation, self.groups)
+            activated: Tensor = self.activation(convolved)
             return activated
         name, numbers = ACTIVATIONS[type(self.activation)]
         steps = self.padding, self.stride, self.dilation, self.groups

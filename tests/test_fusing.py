@@ -45,6 +45,24 @@ def test_networks_keep_their_logits_and_gradients(name: str, activations: int) -
     assert torch.allclose(ours.double()(IMAGES.double()), plain.double()(IMAGES.double()))
 
 
+def test_onednn_serves_a_thread_with_few_images_too() -> None:
+    convolution = nn.Sequential(nn.Conv2d(32, 64, 1, stride=1, padding=0)).eval().requires_grad_(False)
+    images = torch.rand(2, 32, 14, 14, requires_grad=True)
+    expected = convolution(images)
+    assert freeze_convolutions(convolution, images.detach()) == 1
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.profiler.profile() as profile:
+            found = convolution(images)
+            torch.autograd.grad(found.sum(), images)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.allclose(found, expected, atol=1e-6)
+    called = {event.key for event in profile.key_averages()}
+    assert "aten::mkldnn_convolution" in called and not any("slow_conv" in name for name in called)
+
+
 class Block(nn.Module):
     """A convolution and a ReLU, to be used as subclasses like."""
 
