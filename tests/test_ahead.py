@@ -61,10 +61,11 @@ def test_an_error_comes_with_the_thing_that_it_is_of_and_spares_the_rest() -> No
 
 
 def test_who_asks_no_more_is_waited_for() -> None:
-    release, ended = threading.Event(), []
+    begun, release, ended = threading.Event(), threading.Event(), []
 
     def make(item: int) -> int:
         if item == 1:
+            begun.set()
             release.wait(5)
         ended.append(item)
         return item
@@ -72,6 +73,7 @@ def test_who_asks_no_more_is_waited_for() -> None:
     with ThreadPoolExecutor(1) as pool:
         things = in_order(pool, make, range(9), 3)
         assert next(things) == 0
+        assert begun.wait(5)
         threading.Timer(0.02, release.set).start()
         things.close()  # type: ignore[attr-defined]
         assert ended == [0, 1]

@@ -279,7 +279,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_that_is_recorded(
 
 
 def test_lanes_work_on_the_next_block_before_the_last_is_kept(tmp_path: Path) -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=20)
 
     class Waiting(Linear):
         def __call__(self, images: Tensor) -> Tensor:

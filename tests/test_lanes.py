@@ -34,7 +34,7 @@ def test_lanes_take_about_the_same_share_of_each_batch(count: int, images: int, 
 
 
 def test_lanes_work_at_the_same_time_and_answer_in_order() -> None:
-    together = threading.Barrier(2, timeout=5)
+    together = threading.Barrier(2, timeout=20)
 
     def work(item: int) -> tuple[int, int]:
         together.wait()
@@ -71,7 +71,7 @@ def test_the_caller_s_time_is_counted_once() -> None:
         lanes.map(lambda _: time.sleep(0.1), range(2))
     took = time.perf_counter() - begun
     assert stopwatch.seconds["wait for lanes"] > 0  # which begins when the work has
-    assert stopwatch.seconds["backward, and else in lanes"] >= 0.2
+    assert stopwatch.seconds["backward, and else in lanes"] >= 0.15
     assert stopwatch.seconds["all"] + stopwatch.seconds["wait for lanes"] <= took
 
 

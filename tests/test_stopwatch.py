@@ -57,8 +57,8 @@ def test_threads_do_not_nest_in_each_other() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert watch.seconds["compute"] >= 0.05  # the writers' time is not taken off it
-    assert watch.seconds["write"] >= 0.1
+    assert watch.seconds["compute"] >= 0.04  # the writers' time is not taken off it
+    assert watch.seconds["write"] >= 0.08  # a sleep may be a little short
 
 
 def test_off_it_looks_at_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:

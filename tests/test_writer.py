@@ -8,8 +8,10 @@ import pytest
 from robustness.writer import AHEAD, Writer
 
 
-def fail() -> None:
-    time.sleep(0.05)  # so that more is submitted meanwhile
+def fail(when: threading.Event | None = None) -> None:
+    """Fail, at once or once something is so."""
+    if when is not None:
+        when.wait(10)
     raise OSError(28, "No space left on device")
 
 
@@ -73,18 +75,20 @@ def test_an_error_comes_out_at_the_end() -> None:
         writer.submit(fail)
 
 
-def test_what_was_submitted_after_an_error_is_still_written() -> None:
-    done: list[int] = []
+def test_what_was_submitted_before_an_error_is_still_written() -> None:
+    waiting, done = threading.Event(), []
     with pytest.raises(OSError, match="No space left"), Writer() as writer:
-        writer.submit(fail)
+        writer.submit(lambda: fail(waiting))
         writer.submit(lambda: done.append(1))
+        waiting.set()
     assert done == [1]
 
 
 def test_the_callers_own_error_goes_before_the_writers_and_what_waits_is_written() -> None:
-    done: list[int] = []
+    waiting, done = threading.Event(), []
     with pytest.raises(KeyboardInterrupt), Writer() as writer:
-        writer.submit(fail)
+        writer.submit(lambda: fail(waiting))
         writer.submit(lambda: done.append(1))
+        waiting.set()
         raise KeyboardInterrupt
     assert done == [1]
