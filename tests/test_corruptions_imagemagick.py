@@ -15,8 +15,10 @@ from robustness.corruptions.zoom import zoom_crop
 
 # Wand raises ImportError, too, when it does not find ImageMagick.
 wand = pytest.importorskip("wand.image", exc_type=ImportError)
-from wand.version import MAGICK_VERSION  # noqa: E402
+from wand.version import MAGICK_HDRI, MAGICK_VERSION  # noqa: E402
 
+if "ImageMagick 6" in MAGICK_VERSION and MAGICK_HDRI:
+    pytest.skip("this build of ImageMagick 6 computes in floating point and rounds otherwise", allow_module_level=True)
 # The version in which rounding was pinned down; later ones compute in floating point.
 exactly = "ImageMagick 6" in MAGICK_VERSION and "Q16 " in MAGICK_VERSION
 each_severity = pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
