@@ -1,14 +1,14 @@
 """What a copy of a data set holds, held against what was published: layout, classes, counts, unreadable files."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from .dataset import Dataset, Fingerprint, Sample
+from .dataset import Dataset, Fingerprint, Sample, others_note
 from .decode import DecodeError, decode
 from .errors import some
 from .loader import Failure
@@ -23,7 +23,8 @@ class Report:
 
     parts: images of each part, "" for a data set without parts. official: the published number of each part's images,
     None where it is not known; classes_official likewise. missing: published parts that are not there, but for
-    extras. failures: unreadable files by part and id, None if they were not read.
+    extras. failures: unreadable files by part and id, None if they were not read. others: files in class folders that
+    are no pictures by their name, counted by its ending.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Report:
     fingerprint: Fingerprint
     classes_official: int
     failures: tuple[Failure, ...] | None
+    others: Mapping[str, int]
 
     @property
     def problems(self) -> list[str]:
@@ -68,7 +70,7 @@ def check(
     for data that cannot be used at all.
     """
     adapter, collection = adapter_of(name), open_dataset(name, place)
-    counts, fingerprint = collection.inspected()
+    counts, fingerprint, others = collection.surveyed()
     failures: tuple[Failure, ...] | None = None
     if read_all:
         failures = tuple(
@@ -82,10 +84,11 @@ def check(
         path=collection.path,
         parts={part: labels.total() for part, labels in counts.items()},
         official={part: adapter.images.get(part) for part in counts},
-        missing=tuple(part for part in adapter.images if part not in counts and part not in adapter.extras),
+        missing=adapter.missing(counts),
         fingerprint=fingerprint,
         classes_official=adapter.classes,
         failures=failures,
+        others=others,
     )
 
 
@@ -128,6 +131,8 @@ def describe(report: Report) -> Iterator[str]:
             for count, number in by_size.most_common()
         )
     yield f"fingerprint: {report.fingerprint.sha256}"
+    if report.others:
+        yield f"other files: {others_note(report.others)}"
     if report.failures is None:
         yield "unreadable files: not looked for; --decode reads every image"
     else:

@@ -1,60 +1,75 @@
 """The layout that most data sets share: one folder a class, images directly inside; and tables, one row an image."""
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
+from pathlib import Path, PurePosixPath
 
+from .classes import Classes, codes_of_rows
 from .dataset import Dataset, Sample
 from .errors import DataError, some
-from .sources import Entries, JoinedTree, Tree, unwrapped
+from .sources import Entries, JoinedTree, Tree, joined_tree, unwrapped
 from .tables.rows import Rows
+
+log = logging.getLogger(__name__)
 
 INSIDE = ("val", "validation", "test")
 _CLOSED = re.compile(r"train|n\d{8}|\d{1,4}")
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """The classes of a data set, by the names of its folders.
-
-    label_of: folder name → label, None for what is no class. codes: the labels in the order of the integers that tables
-    use. what: says of class folders how they are named, for messages. others: folder names that are known and left out,
-    as they are no classes that a model could know.
-    """
-
-    label_of: Callable[[str], int | None]
-    codes: Sequence[int]
-    what: str
-    others: Callable[[str], bool] = lambda _name: False
-
-
-def descend(tree: Tree, arrived: Callable[[Entries], bool], inside: Collection[str] = ()) -> Tree:
+def descend(tree: Tree, arrived: Callable[[Entries], bool], inside: Sequence[str] = ()) -> Tree:
     """Step down to where the data lies.
 
     Archives wrap their content in a folder or two, and a data set is often given by the folder above it. arrived: says
-    of a folder that this is the place. inside: names of folders to enter where there are several. Neither training
-    images nor folders that look like a class are entered.
+    of a folder that this is the place. inside: names of folders to enter where there are several, the first choice
+    first. Neither training images nor folders that look like a class are entered.
     """
     if isinstance(tree, JoinedTree):  # each archive may have a wrapper of its own
         tree = unwrapped(tree, lambda entries: arrived(entries) or any(map(_CLOSED.fullmatch, entries.folders)))
     while True:
         entries = tree.entries()
-        known = [name for name in entries.folders if name in inside]
+        known = [name for name in inside if name in entries.folders]
         only = [name for name in entries.folders if not _CLOSED.fullmatch(name)] if len(entries.folders) == 1 else []
         if arrived(entries) or entries.images or not (known or only):
             return tree
         tree = tree.below((known or only)[0])
 
 
+def to_parts(tree: Tree, parts: Collection[str]) -> Tree:
+    """Step down to the folder that holds folders of these names, of whatever parts are there.
+
+    They may also lie in several folders side by side, as ImageNet-C's archives unpack; these are joined. Raises
+    DataError when a part is in two of them.
+    """
+    tree = descend(tree, lambda entries: any(name in parts for name in entries.folders))
+    folders = tree.entries().folders
+    if any(name in parts for name in folders):
+        return tree
+    holders = {
+        folder: found
+        for folder in folders
+        if not _CLOSED.fullmatch(folder) and (found := set(tree.entries(folder).folders).intersection(parts))
+    }
+    for one, other in combinations(holders, 2):
+        if twice := sorted(holders[one] & holders[other]):
+            raise DataError(f"{tree.place}: {one} and {other} both have {some(twice)}; give one of them")
+    if not holders:
+        return tree
+    if left := [folder for folder in folders if folder not in holders]:
+        log.warning("%s: left alone: %s", tree.place, some(left))
+    return joined_tree(tree.place, {folder: tree.below(folder) for folder in holders})
+
+
 def find_classes(
-    data: Tree | Rows, name: str, classes: Classes, layout: str, inside: Collection[str] = INSIDE
+    data: Tree | Rows, name: str, classes: Classes, layout: str, inside: Sequence[str] = INSIDE
 ) -> Dataset:
     """Step down to the class folders and read them, or rows. Raises DataError as `read_classes`."""
     return read_classes(data if isinstance(data, Rows) else to_classes(data, classes, inside), name, classes, layout)
 
 
-def to_classes(tree: Tree, classes: Classes, inside: Collection[str] = INSIDE) -> Tree:
+def to_classes(tree: Tree, classes: Classes, inside: Sequence[str] = INSIDE) -> Tree:
     """Step down to the folder that holds the class folders or, failing that, images."""
     return descend(tree, lambda entries: any(classes.label_of(name) is not None for name in entries.folders), inside)
 
@@ -66,10 +81,11 @@ def read_classes(data: Tree | Rows, name: str, classes: Classes, layout: str = "
     with images directly inside, and all labels are classes.
     """
     if isinstance(data, Rows):
-        samples = [Sample(row.sample_id, label_of_row(data, row.label, classes)) for row in data.rows]
+        codes = codes_of_rows(data, classes)
+        samples = [Sample(row.sample_id, codes[row.label]) for row in data.rows]
         return Dataset(name, tuple(samples), data, data.layout, str(data.place))
     labels = label_folders(data.place, data.entries(), classes)
-    samples = []
+    samples, others = [], Counter[str]()
     for folder, label in labels.items():
         inside = data.entries(folder)
         if inside.folders:
@@ -78,11 +94,12 @@ def read_classes(data: Tree | Rows, name: str, classes: Classes, layout: str = "
                 f"directly in the class folders; move them up"
             )
         samples += [Sample(f"{folder}/{image}", label) for image in inside.images]
+        others.update(PurePosixPath(name).suffix.lower() or "none" for name in inside.others)
     if not samples:
         raise DataError(
             f"{data.place} has class folders ({some([*labels])}) but not one image in them; unpack the images"
         )
-    return Dataset(name, tuple(samples), data, layout, str(data.place))
+    return Dataset(name, tuple(samples), data, layout, str(data.place), others=others)
 
 
 def label_folders(place: Path, entries: Entries, classes: Classes) -> dict[str, int]:
@@ -101,22 +118,6 @@ def label_folders(place: Path, entries: Entries, classes: Classes) -> dict[str, 
     if not found:
         raise DataError(_explain_unknown(place, unknown, classes))
     return found
-
-
-def label_of_row(rows: Rows, label: int, classes: Classes) -> int:
-    """Translate the integer label of a row: by the name of its class where the table tells it, else by position.
-
-    Raises DataError for a table of other classes.
-    """
-    names = rows.class_names
-    if names is not None and len(names) != len(classes.codes):
-        raise DataError(
-            f"{rows.place} has {len(names)} classes ({some(names)}), not {len(classes.codes)}; {classes.what}"
-        )
-    if not 0 <= label < len(classes.codes):
-        raise DataError(f"{rows.place} has the label {label}, but there are {len(classes.codes)} classes, from 0")
-    named = classes.label_of(names[label]) if names is not None else None
-    return classes.codes[label] if named is None else named
 
 
 def _explain_unknown(place: Path, folders: Sequence[str], classes: Classes) -> str:

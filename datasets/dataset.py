@@ -1,13 +1,16 @@
 """A data set as plain values: which samples, with which labels, in which order, and where their bytes come from."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
 from .errors import DataError, some
+
+log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -55,7 +58,7 @@ class Dataset:
     occurs twice or cannot be written down as UTF-8.
     layout: how the files lie, e.g. "class folders (wnid)". path: where they lie. masks, backgrounds: for foregrounds
     that are to be put on other backgrounds: where the pictures of their outlines come from, by the same ids, and the
-    data set of the backgrounds.
+    data set of the backgrounds. others: how many files lie among the images that are none by their name, by its ending.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Dataset:
     path: str
     masks: Source | None = None
     backgrounds: "Dataset | None" = None
+    others: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         ordered = sorted(self.samples, key=_rank)
@@ -128,26 +132,43 @@ class Collection:
         return replace(self, limit=n)
 
     def inspected(self) -> tuple[dict[str, Counter[int]], Fingerprint]:
-        """Open every part once, and return the counts of each part's labels and the fingerprint of all of them.
+        """Return the counts of each part's labels and the fingerprint of all parts, and log what is not read."""
+        counts, fingerprint, others = self.surveyed()
+        if others:
+            log.warning("%s: %s", self.path, others_note(others))
+        return counts, fingerprint
 
-        The only part's fingerprint is that of its `Dataset`; that of several is a hash of theirs.
+    def surveyed(self) -> tuple[dict[str, Counter[int]], Fingerprint, Counter[str]]:
+        """Open every part once; return the counts of each part's labels, the fingerprint, and what is not read.
+
+        The only part's fingerprint is that of its `Dataset`; that of several is a hash of theirs. What is not read is
+        counted by ending, as a `Dataset` does.
         """
         counts: dict[str, Counter[int]] = {}
         fingerprints: dict[str, Fingerprint] = {}
+        others = Counter[str]()
         for part in self.openers:
             dataset = self.open(part)
             counts[part], fingerprints[part] = dataset.counts(), dataset.fingerprint()
+            others.update(dataset.others)
         if list(fingerprints) == [""]:
-            return counts, fingerprints[""]
+            return counts, fingerprints[""], others
         lines = "".join(f"{part}\0{fingerprints[part].sha256}\n" for part in sorted(fingerprints))
         total = sum(fingerprint.count for fingerprint in fingerprints.values())
         classes = len(set[int]().union(*counts.values()))
-        return counts, Fingerprint(total, classes, hashlib.sha256(lines.encode()).hexdigest())
+        return counts, Fingerprint(total, classes, hashlib.sha256(lines.encode()).hexdigest()), others
 
 
 def whole(dataset: Dataset) -> Collection:
     """Make the collection of a data set that has no parts."""
     return Collection(dataset.name, {"": lambda: dataset}, dataset.layout, dataset.path)
+
+
+def others_note(others: Mapping[str, int]) -> str:
+    """Say how many files are not read, by the ending of their names, the most frequent first."""
+    endings = [f"{ending} {count}" for ending, count in Counter(others).most_common()]
+    total = sum(others.values())
+    return f"{total} files in class folders that are no pictures by their name ({some(endings)}) are not read"
 
 
 def _rank(sample: Sample) -> tuple[bytes, str]:

@@ -91,10 +91,13 @@ LABEL_FOLDERS = frozenset({"data", _DEVKIT})  # folders that may lie among flat 
 def find_labels(folder: Path) -> tuple[Path, dict[str, int]] | None:
     """Find and read the label file of a flat folder of images.
 
-    Returns the file and {image name without extension: class index}, or None when there is no such file. Raises
-    DataError for a file that does not say what it should.
+    A folder in an archive counts as the archive, however deep it lies in it. Returns the file and {image name without
+    extension: class index}, or None when there is no such file. Raises DataError for a file that does not say what it
+    should.
     """
-    places = (folder, *folder.absolute().parents)
+    above = (folder, *folder.absolute().parents)
+    archive = next((depth for depth, place in enumerate(above) if place.is_file()), 0)
+    places = above[archive:]
     for kind in LABEL_FILES:
         candidates = [place / below / kind.name for place in places[: kind.levels + 1] for below in kind.folders]
         file = next((candidate for candidate in candidates if candidate.is_file()), None)

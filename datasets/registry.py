@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .adapters import ADAPTERS
 from .adapters.adapter import Adapter, Data
-from .class_folders import descend
+from .class_folders import to_parts
 from .dataset import Collection
 from .errors import unknown
 from .sources import ARCHIVES, open_tree
@@ -25,14 +25,18 @@ def open_dataset(name: str, place: str | Path) -> Collection:
     place: a folder, an archive, a folder of archives, a folder of parquet files or shards, or `hf://org/name`. Raises
     DataError for data that is unusable and for an unknown name.
     """
-    return adapter_of(name).read(open_data(place))
+    adapter = adapter_of(name)
+    return adapter.read(open_data(place, adapter.no_training))
 
 
-def open_data(place: str | Path) -> Data:
-    """Open whatever lies at `place`, not knowing yet what it means. Raises DataError when nothing readable is there."""
+def open_data(place: str | Path, no_training: bool = False) -> Data:
+    """Open whatever lies at `place`, not knowing yet what it means. Raises DataError when nothing readable is there.
+
+    no_training: as of an `Adapter`.
+    """
     if is_hub(str(place)):
-        return open_hub(str(place))
-    return open_rows(Path(place)) or open_tree(Path(place))
+        return open_hub(str(place), no_training)
+    return open_rows(Path(place), no_training) or open_tree(Path(place), no_training)
 
 
 def holds(name: str, place: str | Path) -> bool:
@@ -41,8 +45,7 @@ def holds(name: str, place: str | Path) -> bool:
     if isinstance(data, Rows):
         return False
     parts = {part.partition("/")[0] for part in adapter_of(name).images}
-    tree = descend(data, lambda entries: bool(parts.intersection(entries.folders)))
-    return bool(parts.intersection(tree.entries().folders))
+    return bool(parts.intersection(to_parts(data, parts).entries().folders))
 
 
 def find(name: str, root: Path) -> Path | None:

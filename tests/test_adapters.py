@@ -95,6 +95,20 @@ def test_v2s_archives_are_called_gz_whether_they_are_or_not(tmp_path: Path, mode
     assert labels_of("imagenet-v2", tmp_path, "top-images") == {"10/x.jpeg": 10}
 
 
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("threshold-study/imagenetv2-top-images-format-val", "top-images"),
+        ("top-images/threshold-or-top-images", "top-images"),
+        ("matched-frequency/a/b", "matched-frequency"),
+        ("threshold-or-top-images", "selection"),
+    ],
+)
+def test_v2s_selection_is_told_by_the_last_name_that_fits_one(tmp_path: Path, place: str, part: str) -> None:
+    put(tmp_path / place, "3/x.jpeg", "4/x.jpeg")
+    assert [*open_dataset("imagenet-v2", tmp_path / place).openers] == [part]
+
+
 def test_v2_has_up_to_three_selections(tmp_path: Path) -> None:
     for folder in ("imagenetv2-threshold0.7-format-val", "imagenetv2-matched-frequency-format-val"):
         put(tmp_path, f"{folder}/3/x.jpeg")
@@ -149,6 +163,28 @@ def test_archives_of_corruptions_may_each_have_a_wrapper(tmp_path: Path) -> None
     collection = open_dataset("imagenet-c", tmp_path)
     assert [*collection.openers] == [f"{c}/{s}" for c in ("snow", "fog") for s in SEVERITIES]
     assert labels_of("imagenet-c", tmp_path, "fog/2") == {f"{WNIDS[9]}/x.JPEG": 9}
+
+
+def unpacked(root: Path, *folders: str) -> Path:
+    """Lay out ImageNet-C as its tars unpack, each in a folder of its own."""
+    return put(root, *(f"{folder}/{severity}/{WNIDS[9]}/x.JPEG" for folder in folders for severity in SEVERITIES))
+
+
+@pytest.mark.parametrize("above", ["", "ImageNet-C/"])
+def test_corruptions_may_lie_as_their_tars_unpack(tmp_path: Path, above: str, caplog: pytest.LogCaptureFixture) -> None:
+    chosen = ("noise/shot_noise", "noise/impulse_noise", "blur/zoom_blur", "digital/contrast", "extra/spatter")
+    unpacked(tmp_path, *(above + folder for folder in chosen))
+    put(tmp_path / above, "notes/x.jpg", "blur/README")
+    collection = open_dataset("imagenet-c", tmp_path)
+    assert [*collection.openers] == [f"{folder.partition('/')[2]}/{s}" for folder in chosen for s in SEVERITIES]
+    assert labels_of("imagenet-c", tmp_path, "spatter/4") == {f"{WNIDS[9]}/x.JPEG": 9}
+    assert holds("imagenet-c", tmp_path) and "left alone: notes" in caplog.text
+
+
+def test_two_copies_of_a_corruption_side_by_side_are_refused(tmp_path: Path) -> None:
+    unpacked(tmp_path, "imagenet-c/fog", "imagenet-c/snow", "tiny-imagenet-c/fog")
+    with pytest.raises(DataError, match="imagenet-c and tiny-imagenet-c both have fog; give one of them"):
+        open_dataset("imagenet-c", tmp_path)
 
 
 def test_cue_conflicts_know_both_cues(tmp_path: Path) -> None:

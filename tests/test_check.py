@@ -51,6 +51,22 @@ def test_what_is_missing_or_unreadable_is_named(tmp_path: Path, capsys: pytest.C
     assert "not looked for; --decode reads every image" in capsys.readouterr().out
 
 
+def test_files_that_are_not_read_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy(tmp_path, f"{WNIDS[3]}/a.JPEG", f"{WNIDS[3]}/b.tif", f"{WNIDS[4]}/c.JPEG", f"{WNIDS[4]}/d")
+    main(["check", "imagenet", "--data", str(tmp_path)])
+    printed = capsys.readouterr()
+    note = "2 files in class folders that are no pictures by their name (.tif 1, none 1) are not read"
+    assert f"other files: {note}\n" in printed.out and note not in printed.err
+
+
+def test_an_unnamed_selection_of_v2_may_be_any_of_the_three(tmp_path: Path) -> None:
+    report = check("imagenet-v2", copy(tmp_path / "own", "3/x.jpeg", "4/x.jpeg"))
+    assert report.official == {"selection": 10_000} and report.missing == ()
+    assert "other numbers of images than published (selection: 2, not 10,000)" in report.problems
+    named = check("imagenet-v2", copy(tmp_path / "imagenetv2-top-images-format-val", "3/x.jpeg", "4/x.jpeg"))
+    assert named.missing == ("matched-frequency", "threshold-0.7")
+
+
 @pytest.mark.parametrize("whole", [C, tuple(name for name in C if name not in C_EXTRA)])
 def test_imagenet_c_is_complete_without_the_extra_corruptions(tmp_path: Path, whole: tuple[str, ...]) -> None:
     copy(tmp_path, *(f"{name}/{severity}/{WNIDS[3]}/a.JPEG" for name in whole for severity in range(1, 6)))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 from trees import put
 
+from benchmarks.containers import write_tar, write_zip
 from datasets import (
     WNIDS,
     DataError,
@@ -133,11 +134,13 @@ def test_whatever_is_located_lies_below_the_root(sample_id: str) -> None:
 
 def test_listing_knows_images_by_their_extension_and_follows_links(tmp_path: Path) -> None:
     put(tmp_path, "b.JPEG", "a.jpg", "c.PNG", "d.webp", "e.BmP", "f.txt", "Thumbs.db", ".hidden.jpg", "g", "jpg")
+    put(tmp_path, "h.gif", "i.JPE", "j.jfif", "k.tif", "desktop.ini", ".DS_Store", "._a.jpg")
     put(tmp_path, "sub/x.jpg", "__MACOSX/._b.JPEG", ".cache/y.jpg", "odd.jpg/z.jpg")
     (tmp_path / "dangling.jpg").symlink_to("gone.jpg")
     (tmp_path / "linked").symlink_to("sub")
     entries = FolderSource(tmp_path).entries()
-    assert entries.images == ("a.jpg", "b.JPEG", "c.PNG", "d.webp", "dangling.jpg", "e.BmP")
+    assert entries.images == ("a.jpg", "b.JPEG", "c.PNG", "d.webp", "dangling.jpg", "e.BmP", "h.gif", "i.JPE", "j.jfif")
+    assert entries.others == ("f.txt", "g", "jpg", "k.tif")
     assert entries.folders == ("linked", "odd.jpg", "sub")
     assert FolderSource(tmp_path).read("linked/x.jpg") == b"x"
     with pytest.raises(FileNotFoundError):
@@ -153,6 +156,25 @@ def test_class_folders(tmp_path: Path, split: str) -> None:
     assert (dataset.name, dataset.layout, dataset.path) == ("imagenet", "class folders (wnid)", str(root))
     assert dataset.source.read(f"{TISSUE}/x.JPEG") == b"x"
     assert dataset == open_dataset("imagenet", str(tmp_path)).open()
+
+
+def test_files_that_are_no_pictures_by_their_name_are_counted_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, f"{SHARK}/a.JPEG", "val.txt", "README.md")
+    collection = open_dataset("imagenet", tmp_path)
+    collection.inspected()
+    assert not caplog.text
+    put(tmp_path, *(f"{SHARK}/{name}" for name in ("b.TXT", "c.txt", "d.tif", "e", "Thumbs.db", ".DS_Store")))
+    counts, _ = open_dataset("imagenet", tmp_path).inspected()
+    assert counts == {"": {2: 1}}
+    assert f"{tmp_path}: 4 files in class folders that are no pictures by their name" in caplog.text
+    assert "(.txt 2, .tif 1, none 1) are not read" in caplog.text
+
+
+def test_validation_goes_before_test(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{split}/{SHARK}/{split}.JPEG" for split in ("train", "val", "test")))
+    assert labels_of(open_imagenet(tmp_path)) == {f"{SHARK}/val.JPEG": 2}
 
 
 def test_the_order_in_which_files_were_made_does_not_matter(tmp_path: Path) -> None:
@@ -202,6 +224,26 @@ def test_flat_folder_as_kaggle_unpacks_it_and_a_subset(tmp_path: Path) -> None:
     kaggle(tmp_path, int)
     place = find("imagenet", tmp_path)
     assert place is not None and labels_of(open_imagenet(place)) == {NAMES[1]: LABELS[1]}
+
+
+@pytest.mark.parametrize("given", [".", "ILSVRC", "ILSVRC/Data", "ILSVRC/Data/CLS-LOC", "ILSVRC/Data/CLS-LOC/val"])
+def test_kaggles_tree_is_entered_wherever_it_is_given(tmp_path: Path, given: str) -> None:
+    data = tmp_path / "ILSVRC/Data/CLS-LOC"
+    put(data, f"train/{SHARK}/t.JPEG", *(f"val/{name}" for name in NAMES), "test/ILSVRC2012_test_00000001.JPEG")
+    put(tmp_path / "ILSVRC", "Annotations/CLS-LOC/val/a.xml", "Annotations/CLS-LOC/train/a.xml", "ImageSets/a.txt")
+    kaggle(tmp_path, int)
+    assert labels_of(open_imagenet(tmp_path / given)) == dict(zip(NAMES, LABELS, strict=True))
+
+
+@pytest.mark.parametrize("wrapper", ["", "val/", "a/b/c/val/"])
+@pytest.mark.parametrize("write", [caffe, devkit, kaggle])
+@pytest.mark.parametrize("pack", [write_tar, write_zip])
+def test_labels_of_a_flat_archive_lie_beside_it(
+    tmp_path: Path, pack: Callable[..., Path], write: Callable[..., None], wrapper: str
+) -> None:
+    archive = pack(tmp_path / f"val.{pack.__name__[-3:]}", dict.fromkeys(NAMES, b"x"), wrapper)
+    write(tmp_path, lambda label: label + 1)
+    assert labels_of(open_imagenet(archive)) == dict(zip(NAMES, LABELS, strict=True))
 
 
 CLASSES = (f"{GOLDFISH}/a.JPEG", f"{SHARK}/a.JPEG")

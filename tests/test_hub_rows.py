@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from test_hub import direct, point_to  # noqa: F401 (its fixture)
 
 from benchmarks.containers import Row, write_parquet, write_shard
-from datasets import DataError
+from datasets import DataError, open_dataset
 from datasets.tables.hub_rows import is_hub, open_hub
 from datasets.tables.rows import Rows
 
@@ -120,6 +120,16 @@ def test_what_the_hub_has_must_be_a_table(server: Hub) -> None:
     with pytest.raises(DataError, match="has training data only"):
         open_hub(f"hf://{REPOSITORY}")
     assert not server.downloads
+
+
+def test_a_lone_split_called_train_is_fetched_of_data_sets_without_training_images(server: Hub) -> None:
+    server.files = {TRAIN: server.files[TRAIN], "README.md": b""}
+    with pytest.raises(DataError, match="has training data only"):
+        open_dataset("imagenet", f"hf://{REPOSITORY}")
+    rows = open_hub(f"hf://{REPOSITORY}", no_training=True)
+    assert (rows.layout, contents(rows)) == ("parquet (train)", [("t.jpg", b"t", 0)])
+    with pytest.raises(DataError, match="not clear which of the 200 are meant by cat"):  # fetched, and then looked at
+        open_dataset("imagenet-a", f"hf://{REPOSITORY}")
 
 
 def test_damaged_content_is_refused_until_it_is_deleted(server: Hub) -> None:

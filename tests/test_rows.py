@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.containers import Row, write_folder, write_parquet, write_shard, write_tar
-from datasets import DataError, Dataset, Sample, View, load, open_sample
+from datasets import ADAPTERS, DataError, Dataset, Sample, View, load, open_dataset, open_sample
 from datasets.tables.parquet_rows import ParquetRows
 from datasets.tables.rows import LabelledRow, Rows, open_rows
 from datasets.tables.splits import choose_split
@@ -230,6 +230,64 @@ def test_training_data_is_never_taken_and_parts_may_not_lack(tmp_path: Path) -> 
     names = [f"data/validation-{number:05d}-of-00004-0a1b2c.parquet" for number in (0, 2)]
     with pytest.raises(DataError, match="lacks data/validation-00001-of-00004, data/validation-00003-of-00004"):
         choose_split(names, "here")
+
+
+def test_training_data_is_all_there_is_of_some_data_sets(caplog: pytest.LogCaptureFixture) -> None:
+    assert choose_split([TRAIN], "here", no_training=True) == ("train", [TRAIN])
+    assert "here has one split, called train" in caplog.text
+    assert choose_split([TRAIN, TEST], "here", no_training=True) == ("test", [TEST])
+    with pytest.raises(DataError, match="lacks data/train-00001-of-00002"):
+        choose_split(["data/train-00000-of-00002.parquet"], "here", no_training=True)
+
+
+@pytest.mark.parametrize("name", ["imagenet-a", "imagenet-sketch", "objectnet", "imagenet", "stylized-imagenet"])
+@pytest.mark.parametrize("kind", ["parquet", "tar"])
+def test_only_data_sets_without_training_images_may_be_called_train(tmp_path: Path, name: str, kind: str) -> None:
+    write = write_parquet if kind == "parquet" else write_shard
+    write(tmp_path / f"data/train-00000-of-00001.{kind}", [("a.jpg", b"a", 3)])
+    if name in ("imagenet", "stylized-imagenet"):
+        with pytest.raises(DataError, match="training data only"):
+            open_dataset(name, tmp_path)
+    else:
+        (sample,) = open_dataset(name, tmp_path).open().samples
+        assert (sample.sample_id, sample.label) == ("a.jpg", ADAPTERS[name].labels.codes[3])
+
+
+WNID_COLUMN = (["n01443537", "n01484850"], pa.string())
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"image": IMAGE, "wnid": WNID_COLUMN, "class_name": TEXT},
+        {"image": IMAGE, "width": LABEL, "synset": (WNID_COLUMN[0], pa.large_string())},
+    ],
+)
+def test_wordnet_ids_are_labels_where_no_integers_are(tmp_path: Path, columns: dict[str, object]) -> None:
+    write_table(tmp_path / "a.parquet", **columns)
+    rows = must_open(tmp_path)
+    assert rows.class_names == ("n01443537", "n01484850")
+    samples = open_dataset("imagenet-r", tmp_path).open().samples
+    assert {sample.sample_id: sample.label for sample in samples} == {"a/000000": 1, "a/000001": 2}
+
+
+def test_wordnet_ids_are_the_same_in_every_file_and_no_other_labels_go_beside_them(tmp_path: Path) -> None:
+    write_table(tmp_path / "a.parquet", image=IMAGE, wnid=WNID_COLUMN)
+    write_table(tmp_path / "b.parquet", image=IMAGE, wnid=(["n01440764", "n01484850"], pa.string()))
+    samples = open_dataset("imagenet", tmp_path).open().samples
+    assert sorted((sample.sample_id, sample.label) for sample in samples) == [
+        ("a/000000", 1),
+        ("a/000001", 2),
+        ("b/000000", 0),
+        ("b/000001", 2),
+    ]
+    write_table(tmp_path / "c.parquet", image=IMAGE, label=LABEL, wnid=WNID_COLUMN)
+    assert must_open(tmp_path / "c.parquet").class_names is None
+    with pytest.raises(DataError, match="labels of different meaning"):
+        open_rows(tmp_path)
+    write_table(tmp_path / "c.parquet", image=IMAGE, wnid=(["n01440764", None], pa.string()))
+    with pytest.raises(DataError, match="row 1: no label in the column wnid"):
+        open_rows(tmp_path / "c.parquet")
 
 
 @pytest.mark.parametrize("in_json", [False, True])

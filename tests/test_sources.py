@@ -492,6 +492,30 @@ def test_a_damaged_zip_is_an_error_of_its_image_or_of_the_whole(tmp_path: Path, 
     assert error.value.errno == errno.EBADMSG
 
 
+def backslashed(path: Path, *names: str, system: int = 0) -> Path:
+    """Write a zip as some programs of Windows do, in which system 0 is said to have made it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            info = zipfile.ZipInfo(name)
+            info.create_system = system
+            archive.writestr(info, b"" if name.endswith("\\") else b"x")
+    return path
+
+
+def test_backslashes_of_windows_are_slashes(tmp_path: Path) -> None:
+    path = backslashed(tmp_path / "a.zip", "val\\", "val\\empty\\", "val\\n01443537\\a.JPEG")
+    tree = open_tree(path)
+    assert walk(tree) == {"val/n01443537/a.JPEG": b"x"} and tree.entries("val").folders == ("empty", "n01443537")
+    for other in (
+        backslashed(tmp_path / "b.zip", "n\\a.jpg", "b/c.txt"),
+        backslashed(tmp_path / "c.zip", "n\\a.jpg", system=3),
+    ):
+        assert walk(open_tree(other)) == {"n\\a.jpg": b"x"}
+    for member in ("..\\a.jpg", "n\\..\\..\\a.jpg", "\\etc\\a.jpg"):
+        with pytest.raises(DataError, match="would lie outside"):
+            open_tree(backslashed(tmp_path / "d.zip", member))
+
+
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"n/a.png": bytes(2**24), "n/b.png": bytes(10)})
     tree = open_tree(path)
@@ -580,6 +604,35 @@ def test_a_folder_may_go_on_in_another_archive_but_an_image_is_in_one(tmp_path: 
     write_zip(tmp_path / "3.zip", {"n/b.jpg": b"?"})
     with pytest.raises(DataError, match=r"2\.tar and 3\.zip have images of the same name: n/b\.jpg; keep one"):
         open_tree(tmp_path)
+
+
+@pytest.mark.parametrize("write", [write_tar, write_zip])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["val", "train"],
+        ["validation", "train", "test"],
+        ["test", "train"],
+        ["ILSVRC2012_img_val", "ILSVRC2012_img_train", "ILSVRC2012_img_test_v10102019", "ILSVRC2012_devkit_t12"],
+    ],
+)
+def test_of_archives_of_several_splits_one_is_opened(
+    tmp_path: Path, write: Callable[..., Path], names: list[str]
+) -> None:
+    kind = write.__name__[-3:]
+    for name in names:
+        write(tmp_path / f"{name}.{kind}", {f"n01440764/{name}.JPEG": b"x"})
+    assert [sample.sample_id for sample in opened(tmp_path).samples] == [f"n01440764/{names[0]}.JPEG"]
+    assert not (tmp_path / f"{names[1]}.{kind}.index").exists()  # a training archive is not even looked into
+
+
+def test_archives_of_training_images_alone_are_refused(tmp_path: Path) -> None:
+    write_tar(tmp_path / "ILSVRC2012_img_train.tar", {"n01440764/a.JPEG": b"x"})
+    with pytest.raises(
+        DataError, match=r"training data only \(ILSVRC2012_img_train\.tar\); get its validation or test"
+    ):
+        opened(tmp_path)
+    assert walk(open_tree(tmp_path, no_training=True)) == {"n01440764/a.JPEG": b"x"}
 
 
 @pytest.mark.parametrize("beside", ["n01443537/a.JPEG", "a.JPEG"])

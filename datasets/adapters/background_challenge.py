@@ -16,7 +16,8 @@ from tokenize import TokenError
 import numpy as np
 from PIL import Image
 
-from ..class_folders import Classes, descend, read_classes, to_classes
+from ..class_folders import descend, read_classes, to_classes
+from ..classes import Classes
 from ..dataset import Collection, Dataset
 from ..errors import DataError, some
 from ..labels import IMAGENET_9

@@ -1,14 +1,15 @@
 """Corrupted ImageNets as published: a folder a corruption, a folder a severity, and class folders in these.
 
-ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261, five tars, read in place. ImageNet-C-bar: Mintun et al.
-2021, arXiv:2102.11273. 3D Common Corruptions: Kar et al. 2022, arXiv:2203.01441.
+ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261, five tars, read in place, or unpacked each
+into its folder. ImageNet-C-bar: Mintun et al. 2021, arXiv:2102.11273. 3D Common Corruptions: Kar et al. 2022,
+arXiv:2203.01441.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ..class_folders import descend, read_classes
+from ..class_folders import read_classes, to_parts
 from ..dataset import Collection, Dataset
 from ..errors import DataError, some
 from ..sources import Tree
@@ -58,7 +59,7 @@ def read_corruptions(
     """
     if isinstance(data, Rows):
         raise DataError(f"{data.place} is a table; {name} is read from its folders or archives")
-    tree = descend(data, lambda entries: bool(set(corruptions) & set(entries.folders)))
+    tree = to_parts(data, corruptions)
     folders = tree.entries().folders
     found = [corruption for corruption in corruptions if corruption in folders]
     if not found:

@@ -8,7 +8,8 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from ..class_folders import Classes, find_classes
+from ..class_folders import find_classes
+from ..classes import Classes
 from ..dataset import Collection, Sample, whole
 from ..errors import DataError
 from ..labels import SIXTEEN
@@ -42,9 +43,9 @@ def _with_texture(sample: Sample, path: str) -> Sample:
 
 
 def _adapter(name: str, *folders: str) -> Adapter:
-    return Adapter(name, partial(read_categories, name=name), "sixteen", {"": 160}, classes=16, folders=folders)
+    return Adapter(name, partial(read_categories, name=name), "sixteen", {"": 160}, 16, folders, no_training=True)
 
 
-CUE_CONFLICT = Adapter("cue-conflict", read_cue_conflict, space="sixteen", images={"": 1_280}, classes=16)
+CUE_CONFLICT = Adapter("cue-conflict", read_cue_conflict, "sixteen", {"": 1_280}, classes=16, no_training=True)
 EDGES = _adapter("edges", "edge")
 SILHOUETTES = _adapter("silhouettes", "silhouette", "filled-silhouettes")

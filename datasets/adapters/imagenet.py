@@ -5,7 +5,8 @@ Russakovsky et al. 2015, arXiv:1409.0575. Any number of its classes and images w
 
 from pathlib import PurePosixPath
 
-from ..class_folders import Classes, read_classes, to_classes
+from ..class_folders import INSIDE, read_classes, to_classes
+from ..classes import Classes
 from ..dataset import Collection, Dataset, Sample, whole
 from ..errors import DataError, some
 from ..label_files import LABEL_FILES, LABEL_FOLDERS, find_labels
@@ -14,7 +15,13 @@ from ..sources import Entries, Tree
 from ..tables.rows import Rows
 from .adapter import Adapter, Data
 
-CLASSES = Classes(index_of_wnid, IMAGENET.codes, "ImageNet-1k class folders are named by WordNet id, such as n01440764")
+CLASSES = Classes(
+    index_of_wnid,
+    IMAGENET.codes,
+    "ImageNet-1k class folders are named by WordNet id, such as n01440764",
+    english=True,
+)
+KAGGLE = ("ILSVRC", "Data", "CLS-LOC")  # folders above its splits, each of which has others beside it
 WNID_FOLDERS = "class folders (wnid)"
 
 
@@ -22,11 +29,11 @@ def read_imagenet(data: Data) -> Collection:
     """Read ImageNet validation images.
 
     data: class folders named by WordNet id; or images without folders, with a label file among them, beside them or
-    above (LABEL_FILES); or either as `val` or `validation` below it; or rows. Raises DataError.
+    above (LABEL_FILES); or either as `val` or `validation` below it, also in Kaggle's tree; or rows. Raises DataError.
     """
     if isinstance(data, Rows):
         return whole(read_classes(data, ADAPTER.name, CLASSES))
-    tree = to_classes(data, CLASSES)
+    tree = to_classes(data, CLASSES, (*INSIDE, *KAGGLE))
     entries = tree.entries()
     if entries.images and LABEL_FOLDERS.issuperset(entries.folders):
         return whole(_read_flat(tree, entries))

@@ -5,8 +5,10 @@ leading zeros: sorted as strings they give wrong labels (issues 4 and 10 there).
 """
 
 from functools import partial
+from pathlib import PurePath
 
-from ..class_folders import Classes, descend, read_classes
+from ..class_folders import descend, read_classes
+from ..classes import Classes
 from ..dataset import Collection, Dataset, whole
 from ..errors import DataError
 from ..labels import IMAGENET
@@ -24,7 +26,7 @@ def label_of(folder: str) -> int | None:
     return int(folder) if folder.isascii() and folder.isdecimal() and int(folder) < len(IMAGENET.names) else None
 
 
-CLASSES = Classes(label_of, IMAGENET.codes, "ImageNet-V2 has class folders named 0 to 999")
+CLASSES = Classes(label_of, IMAGENET.codes, "ImageNet-V2 has class folders named 0 to 999", english=True)
 
 
 def read_imagenet_v2(data: Data) -> Collection:
@@ -54,8 +56,10 @@ def _is_selection(entries: Entries) -> bool:
 
 
 def _selection(place: str) -> str | None:
-    """Tell from a path which selection it is; None when it does not say."""
-    return next((name for name, mark in SELECTIONS.items() if mark in place.lower()), None)
+    """Tell from a path which selection it is: the last of its names that fits one alone says; None when none does."""
+    parts = PurePath(place.lower()).parts[::-1]
+    fitting = ([name for name, mark in SELECTIONS.items() if mark in part] for part in parts)
+    return next((names[0] for names in fitting if len(names) == 1), None)
 
 
 def _named(collection: Collection, name: str | None) -> Collection:
@@ -67,7 +71,9 @@ ADAPTER = Adapter(
     "imagenet-v2",
     read_imagenet_v2,
     space="imagenet",
-    images=dict.fromkeys(SELECTIONS, 10_000),
+    images=dict.fromkeys((*SELECTIONS, UNNAMED), 10_000),
     classes=1000,
     folders=("imagenetv2", "ImageNetV2"),
+    unnamed=UNNAMED,
+    no_training=True,
 )

@@ -4,7 +4,8 @@ Barbu et al. 2019, NeurIPS; objectnet-1.0.zip of objectnet.dev, whose password i
 which the view `objectnet` cuts off.
 """
 
-from ..class_folders import Classes, find_classes
+from ..class_folders import find_classes
+from ..classes import Classes
 from ..dataset import Collection, whole
 from ..labels import OBJECTNET
 from .adapter import Adapter, Data
@@ -25,5 +26,11 @@ def read_objectnet(data: Data) -> Collection:
 
 
 ADAPTER = Adapter(
-    "objectnet", read_objectnet, space="objectnet", images={"": 18_574}, classes=113, folders=("objectnet-1.0",)
+    "objectnet",
+    read_objectnet,
+    space="objectnet",
+    images={"": 18_574},
+    classes=113,
+    folders=("objectnet-1.0",),
+    no_training=True,
 )

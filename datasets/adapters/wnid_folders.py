@@ -11,7 +11,8 @@ of what rgeirhos/Stylized-ImageNet writes, so copies differ: compare fingerprint
 from dataclasses import replace
 from functools import partial
 
-from ..class_folders import Classes, find_classes
+from ..class_folders import find_classes
+from ..classes import Classes
 from ..dataset import NO_CLASS, Collection, whole
 from ..labels import SPACES, LabelSpace
 from .adapter import Adapter, Data
@@ -22,7 +23,7 @@ def read_wnid_folders(data: Data, name: str, title: str, space: LabelSpace) -> C
     """Read class folders of these classes alone, or rows. title: what its authors call it. Raises DataError."""
     labels = dict(zip(space.names, space.codes, strict=True))
     what = f"{title} has {len(labels)} class folders named by WordNet id, such as {space.names[0]}"
-    return whole(find_classes(data, name, Classes(labels.get, space.codes, what), WNID_FOLDERS))
+    return whole(find_classes(data, name, Classes(labels.get, space.codes, what, english=True), WNID_FOLDERS))
 
 
 def read_imagenet_o(data: Data) -> Collection:
@@ -31,15 +32,21 @@ def read_imagenet_o(data: Data) -> Collection:
     return whole(replace(dataset, samples=tuple(replace(sample, label=NO_CLASS) for sample in dataset.samples)))
 
 
-def _adapter(name: str, title: str, images: int, *folders: str, space: str = "imagenet") -> Adapter:
+def _adapter(
+    name: str, title: str, images: int, *folders: str, space: str = "imagenet", no_training: bool = True
+) -> Adapter:
     read = partial(read_wnid_folders, name=name, title=title, space=SPACES[space])
-    return Adapter(name, read, space, {"": images}, len(SPACES[space].names), folders)
+    return Adapter(name, read, space, {"": images}, len(SPACES[space].names), folders, no_training=no_training)
 
 
 IMAGENET_A = _adapter("imagenet-a", "ImageNet-A", 7_500, space="imagenet-a")
-IMAGENET_O = Adapter("imagenet-o", read_imagenet_o, "imagenet-o", {"": 2_000}, classes=0)
+IMAGENET_O = Adapter("imagenet-o", read_imagenet_o, "imagenet-o", {"": 2_000}, classes=0, no_training=True)
 IMAGENET_R = _adapter("imagenet-r", "ImageNet-R", 30_000, space="imagenet-r")
 IMAGENET_SKETCH = _adapter("imagenet-sketch", "ImageNet-Sketch", 50_000, "sketch", "ImageNet-Sketch", "imagenet_sketch")
 STYLIZED_IMAGENET = _adapter(
-    "stylized-imagenet", "Stylized-ImageNet", 50_000, "stylized-imagenet/val", "imagenet-style", "SIN/val"
+    "stylized-imagenet",
+    "Stylized-ImageNet",
+    50_000,
+    *("stylized-imagenet/val", "imagenet-style", "SIN/val"),
+    no_training=False,  # networks are trained on the rest of it
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..errors import DataError, some
+from ..tables.splits import choose_split
 from .folder_source import FolderSource
 from .joined import JoinedTree, joined_tree
 from .tar_source import open_tar
@@ -34,11 +35,12 @@ ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {
 }
 
 
-def open_tree(path: Path) -> Tree:
+def open_tree(path: Path, no_training: bool = False) -> Tree:
     """Open a place on disk for listing: a folder, an archive, or a folder of archives, which are joined at their roots.
 
-    In a folder that has folders or images of its own, archives count for nothing: people leave them lying beside what
-    they unpacked. The log names them. Raises DataError when nothing is there, or nothing that can be listed.
+    Of archives that are named by split, those of one are opened. In a folder that has folders or images of its own,
+    archives count for nothing: people leave them lying beside what they unpacked. The log names them. no_training: as
+    of `choose_split`. Raises DataError as that does, and when nothing is there, or nothing that can be listed.
     """
     try:
         mode = path.stat().st_mode
@@ -54,7 +56,8 @@ def open_tree(path: Path) -> Tree:
     if entries.folders or entries.images:
         log.warning("%s has folders or images, so the archives in it are left out: %s", path, some(archives))
         return folder
-    return joined_tree(path, {name: _open_archive(path / name) for name in archives})
+    chosen = choose_split(archives, str(path), no_training)[1]
+    return joined_tree(path, {name: _open_archive(path / name) for name in chosen})
 
 
 def unwrapped(tree: Tree, stop: Callable[[Entries], bool]) -> Tree:

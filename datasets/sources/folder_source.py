@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
-from .tree import Entries, is_content, is_image, relative
+from .tree import Entries, entries_of, is_content, relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class FolderSource:
                 seen = sorted((entry.name, entry.is_dir()) for entry in found if is_content(entry.name))
         except OSError as error:
             raise DataError(f"cannot list the folder {path}: {error.strerror}") from error
-        folders = tuple(name for name, is_folder in seen if is_folder)
-        return Entries(folders, tuple(name for name, is_folder in seen if not is_folder and is_image(name)))
+        folders = (name for name, is_folder in seen if is_folder)
+        return entries_of(folders, (name for name, is_folder in seen if not is_folder))
 
     def below(self, folder: str) -> "FolderSource":
         """Return the source whose root is `folder`."""

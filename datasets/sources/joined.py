@@ -33,7 +33,8 @@ class JoinedTree:
     def entries(self, folder: str = "") -> Entries:
         """List a folder of all parts that have it. Raises DataError if none has."""
         found = [part.entries(folder) for part in self._parts_with(folder)]
-        return Entries(_union(one.folders for one in found), _union(one.images for one in found))
+        names = ((one.folders, one.images, one.others) for one in found)
+        return Entries(*map(_union, zip(*names, strict=True)))
 
     def below(self, folder: str) -> Tree:
         """Return the tree whose root is `folder`: that of the one part which has it, else joined again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .tree import Entries, is_content, is_image
+from .tree import Entries, entries_of, is_content
 
 Arrays = Mapping[str, NDArray[np.int64] | NDArray[np.uint8]]
 _CODING = ("utf-8", "surrogateescape")  # as file systems: names that are not UTF-8 survive
@@ -99,7 +99,7 @@ class Members:
             return None
         names = (self._name(file).decode(*_CODING) for file in self._files(folder))
         folders = sorted(name for name in self._children[folder] if is_content(name))
-        return Entries(tuple(folders), tuple(name for name in names if is_content(name) and is_image(name)))
+        return entries_of(folders, filter(is_content, names))
 
     def _files(self, folder: str) -> range:
         number = self._number.get(folder)

@@ -1,22 +1,37 @@
 """Trees of files: what can be listed folder by folder, on disk or in an archive, and which names count."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ..dataset import Source
 from ..errors import DataError
 
-IMAGE_EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp"})
+IMAGE_EXTENSIONS = frozenset({".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"})
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})  # of file managers
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """What lies in one folder: names of folders and of image files, each sorted."""
+    """What lies in one folder: names of folders, of image files, and of other files, each sorted."""
 
     folders: tuple[str, ...]
     images: tuple[str, ...]
+    others: tuple[str, ...] = field(default=(), compare=False)
+
+
+def entries_of(folders: Iterable[str], files: Iterable[str]) -> Entries:
+    """Tell images from other files by their names, and leave out what file managers leave behind; all are sorted."""
+    images: list[str] = []
+    others: list[str] = []
+    for name in files:
+        if is_image(name):
+            images.append(name)
+        elif name.lower() not in _LITTER:
+            others.append(name)
+    return Entries(tuple(folders), tuple(images), tuple(others))
 
 
 class Tree(Source, Protocol):
@@ -35,7 +50,7 @@ class Tree(Source, Protocol):
         ...
 
     def entries(self, folder: str = "") -> Entries:
-        """List a folder, leaving out hidden files, `__MACOSX` and files that are no images by their name.
+        """List a folder, leaving out hidden files and `__MACOSX`.
 
         Raises DataError if there is no such folder.
         """

@@ -105,10 +105,15 @@ def open_zip(path: Path) -> ArchiveTree:
 
 
 def _members(infos: Sequence[zipfile.ZipInfo], path: Path) -> Members:
+    """List the files. Some programs of Windows write backslashes for slashes; a name elsewhere may hold either."""
+    windows = not any("/" in info.filename or info.create_system for info in infos)
     gathered, odd = MemberList(), []
     for number, info in enumerate(infos):
-        name, mode = inside(info.filename, path), info.external_attr >> 16
-        if not name or info.is_dir():  # zipfile cannot tell of a member without a name
+        written, mode = info.filename, info.external_attr >> 16
+        if windows:
+            written = written.replace("\\", "/")
+        name = inside(written, path)
+        if not name or written.endswith("/"):  # zipfile cannot tell of a member without a name
             gathered.add_folder(name)
         elif stat.S_ISLNK(mode):
             odd.append(name)

@@ -51,28 +51,28 @@ def is_hub(text: str) -> bool:
     return text.startswith("hf:/")
 
 
-def open_hub(text: str) -> Rows:
+def open_hub(text: str, no_training: bool = False) -> Rows:
     """Open `hf://org/name` or `hf://org/name@revision`, from the cache unless the hub has a newer one.
 
-    Of several splits the validation images are fetched, else the test images. The content is hashed at the first call
-    of a process, half a second a GB. Raises DataError when the data set cannot be had, has neither parquet files nor
-    webdataset shards, or its content is damaged; and as `open_rows`.
+    Of several splits the validation images are fetched, else the test images; no_training: as of `choose_split`. The
+    content is hashed at the first call of a process, half a second a GB. Raises DataError when the data set cannot be
+    had, has neither parquet files nor webdataset shards, or its content is damaged; and as `open_rows`.
     """
     match = _NAME.fullmatch(text)
     if match is None:
         raise DataError(f"{text} names no data set of the hub; write hf://org/name or hf://org/name@revision")
     data = HubData(match["name"], match["revision"])
     with _told(data):
-        folder = _cached(data) if constants.HF_HUB_OFFLINE else _fetched(data)
-        for name in _choose([*find_files(folder, ".parquet"), *find_files(folder, ".tar")], data):
+        folder = _cached(data) if constants.HF_HUB_OFFLINE else _fetched(data, no_training)
+        for name in _choose([*find_files(folder, ".parquet"), *find_files(folder, ".tar")], data, no_training):
             _check_content(folder / name)
-    rows = open_rows(folder)
+    rows = open_rows(folder, no_training)
     if rows is None:
         raise DataError(f"{data}: its files are not what their names say; {folder} has neither parquet nor shards")
     return rows
 
 
-def _fetched(data: HubData) -> Path:
+def _fetched(data: HubData, no_training: bool) -> Path:
     """Get the files that the hub has now; without a connection to it, those in the cache."""
     try:
         info = HfApi().dataset_info(data.name, revision=data.revision, timeout=_PATIENCE)
@@ -80,7 +80,8 @@ def _fetched(data: HubData) -> Path:
         raise
     except (OSError, _HTTPError):
         return _cached(data)
-    wanted = [glob.escape(name) for name in _choose([file.rfilename for file in info.siblings or ()], data)]
+    names = [file.rfilename for file in info.siblings or ()]
+    wanted = [glob.escape(name) for name in _choose(names, data, no_training)]
     return Path(snapshot_download(data.name, repo_type="dataset", revision=data.revision, allow_patterns=wanted))
 
 
@@ -92,11 +93,11 @@ def _cached(data: HubData) -> Path:
     return Path(folder)
 
 
-def _choose(names: Sequence[str], data: HubData) -> list[str]:
+def _choose(names: Sequence[str], data: HubData, no_training: bool) -> list[str]:
     for ending in LEVELS:
         found = [name for name in names if is_found(name, ending)]
         if found:
-            return choose_split(found, str(data))[1]
+            return choose_split(found, str(data), no_training)[1]
     raise DataError(
         f"{data} has neither parquet files nor webdataset shards (looked for two folders deep, and one) but "
         f"{some(names) or 'nothing'}; the hub may have made parquet files of it: hf://{data.name}@refs/convert/parquet"

@@ -38,7 +38,7 @@ class _File:
     path: Path
     metadata: Any
     columns: Columns
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | tuple[str, ...]
     names: tuple[str | None, ...]
     groups: tuple[tuple[int, int], ...]
 
@@ -54,10 +54,9 @@ class ParquetRows:
         self.place = place
         self.layout = f"parquet ({split})" if split else "parquet"
         self._files = tuple(_open(path) for path in paths)
-        self.class_names = _same_classes(self._files)
+        self.class_names, labels = _labels(self._files)
         numbered = [f"{file.path.stem}/{row:06d}" for file in self._files for row in range(len(file.labels))]
         ids = unique_ids([name for file in self._files for name in file.names], numbered)
-        labels = [label for file in self._files for label in file.labels]
         self.rows = tuple(map(LabelledRow, ids, labels))
         self._places = dict(zip(ids, _places(self._files), strict=True))
         if len(self._places) < len(ids):
@@ -144,17 +143,17 @@ class _Cache:
                 self._used -= self._kept.popitem(last=False)[1].nbytes
 
 
-def open_parquet(path: Path) -> ParquetRows | None:
+def open_parquet(path: Path, no_training: bool = False) -> ParquetRows | None:
     """Open a parquet file, or a folder that has some, also in folders of its own; None if there is none.
 
-    Raises DataError as `ParquetRows` and `choose_split`.
+    no_training: as of `choose_split`. Raises DataError as `ParquetRows` and `choose_split`.
     """
     if path.suffix == ".parquet" and path.is_file():
         return ParquetRows(path, "", [path])
     names = find_files(path, ".parquet") if path.is_dir() else []
     if not names:
         return None
-    split, chosen = choose_split(names, str(path))
+    split, chosen = choose_split(names, str(path), no_training)
     return ParquetRows(path, split, [path / name for name in chosen])
 
 
@@ -188,12 +187,17 @@ def _open(path: Path) -> _File:
     return _File(path, reader.metadata, columns, tuple(labels), tuple(names), measures)
 
 
-def _same_classes(files: Sequence[_File]) -> tuple[str, ...] | None:
+def _labels(files: Sequence[_File]) -> tuple[tuple[str, ...] | None, list[int]]:
+    """Return the names of the classes, None if there are none, and the label of every row, by its number among them."""
     first, *others = files
     for other in others:
-        if other.columns.class_names != first.columns.class_names:
+        if (other.columns.class_names, other.columns.named) != (first.columns.class_names, first.columns.named):
             raise DataError(f"{first.path} and {other.path} have labels of different meaning; give one data set")
-    return first.columns.class_names
+    labels: list[Any] = [label for file in files for label in file.labels]
+    if not first.columns.named:
+        return first.columns.class_names, labels
+    number = {name: number for number, name in enumerate(sorted(set(labels)))}
+    return tuple(number), [number[label] for label in labels]
 
 
 def _places(files: Sequence[_File]) -> list[tuple[int, int, int]]:

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _IMAGE_NAMES = ("image", "img", "jpg", "jpeg", "png", "webp", "picture", "image_bytes")
 _LABEL_NAMES = ("label", "labels", "cls", "class", "class_id", "target", "fine_label", "y")
+_WNID_NAMES = ("wnid", "synset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Columns:
     """The columns that matter. content: the one that holds the image files. path: their names, where these are stored.
 
     image is the column by its own name; `content` and `path` may be fields of it. class_names: what labels 0, 1, …
-    mean, if the file says so.
+    mean, if the file says so. named: labels are no integers but names themselves.
     """
 
     image: str
@@ -30,23 +31,27 @@ class Columns:
     path: str | None
     label: str
     class_names: tuple[str, ...] | None
+    named: bool
 
 
 def find_columns(schema: pa.Schema, place: Path) -> Columns:
     """Find the columns by what the hub's library notes in the schema, else by type, among several by usual names.
 
-    place: for messages. Raises DataError when there is none, it is unclear which one is meant, or classes have no list
-    of names.
+    Where no integers are labels for certain, a column of WordNet ids is. place: for messages. Raises DataError when
+    there is none, it is unclear which one is meant, or classes have no list of names.
     """
     features = _features(schema, place)
     images = _of_kind(features, "Image", schema) or [field.name for field in schema if _holds_images(field.type)]
-    labels = _of_kind(features, "ClassLabel", schema) or [f.name for f in schema if pa.types.is_integer(f.type)]
+    noted = _of_kind(features, "ClassLabel", schema)
+    labels = noted or [f.name for f in schema if pa.types.is_integer(f.type)]
+    wnids = [] if noted or set(labels).intersection(_LABEL_NAMES) else _wnids(schema)
     image = _choose(images, _IMAGE_NAMES, "image files (bytes)", schema, place)
-    label = _choose(labels, _LABEL_NAMES, "integer labels", schema, place)
+    label = wnids[0] if wnids else _choose(labels, _LABEL_NAMES, "integer labels", schema, place)
     kind = schema.field(image).type
     content, path = (f"{image}.bytes", f"{image}.path") if pa.types.is_struct(kind) else (image, None)
     has_path = path is not None and kind.get_field_index("path") >= 0
-    return Columns(image, content, path if has_path else None, label, _class_names(features.get(label, {}), place))
+    names = _class_names(features.get(label, {}), place)
+    return Columns(image, content, path if has_path else None, label, names, named=bool(wnids))
 
 
 def _features(schema: pa.Schema, place: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -77,6 +82,11 @@ def _of_kind(features: Mapping[str, Mapping[str, Any]], kind: str, schema: pa.Sc
         for name, feature in features.items()
         if feature.get("_type") == kind and name in schema.names and fits[kind](schema.field(name).type)
     ]
+
+
+def _wnids(schema: pa.Schema) -> list[str]:
+    texts = {field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)}
+    return [name for name in _WNID_NAMES if name in texts]
 
 
 def _holds_images(kind: pa.DataType) -> bool:

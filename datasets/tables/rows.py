@@ -9,10 +9,10 @@ from .table import LabelledRow, Rows
 __all__ = ["LabelledRow", "Rows", "open_rows"]
 
 
-def open_rows(path: Path) -> Rows | None:
+def open_rows(path: Path, no_training: bool = False) -> Rows | None:
     """Open a folder of parquet files or webdataset shards, or one such file; None if `path` is neither.
 
-    Of several splits the validation images are taken, else the test images, never the training images. Raises DataError
-    for tables that are damaged, lack parts, or do not say which column is what.
+    Of several splits the validation images are taken, else the test images, never the training images; no_training: as
+    of `choose_split`. Raises DataError for tables that are damaged, lack parts, or do not say which column is what.
     """
-    return open_parquet(path) or open_shards(path)
+    return open_parquet(path, no_training) or open_shards(path, no_training)

@@ -10,7 +10,7 @@ from ..errors import DataError, some
 from ..sources.archive import ArchiveTree
 from ..sources.tar_source import open_tar
 from ..sources.tree import Tree
-from .splits import choose_split, find_files
+from .splits import choose_split, find_files, split_of
 from .table import LabelledRow, unique_ids
 
 _LABEL_KEYS = ("label", "cls", "class", "class_id", "class_label", "target")
@@ -53,18 +53,20 @@ class ShardRows:
         return place
 
 
-def open_shards(path: Path) -> ShardRows | None:
+def open_shards(path: Path, no_training: bool = False) -> ShardRows | None:
     """Open a shard or a folder of shards; None if it is something else, such as a tar of class folders.
 
-    The first image of the first tar tells: in a shard it has its label beside it. Raises DataError as `ShardRows`.
+    The first image of the first tar tells, of one that is not for training if there is any: in a shard it has its
+    label beside it. no_training: as of `choose_split`. Raises DataError as `ShardRows`.
     """
     if path.suffix == ".tar" and path.is_file():
         shard = open_tar(path)
         return ShardRows(path, "", [shard]) if _is_shard(shard) else None
     names = find_files(path, ".tar") if path.is_dir() else []
-    if not names or not _is_shard(open_tar(path / names[0])):
+    first = min(names, key=lambda name: split_of(name) == "train", default=None)  # training tars take long to open
+    if first is None or not _is_shard(open_tar(path / first)):
         return None
-    split, chosen = choose_split(names, str(path))
+    split, chosen = choose_split(names, str(path), no_training)
     return ShardRows(path, split, [open_tar(path / name) for name in chosen])
 
 

@@ -41,17 +41,21 @@ def find_files(path: Path, ending: str, levels: int | None = None) -> list[str]:
     return files
 
 
-def choose_split(names: Sequence[str], place: str) -> tuple[str, list[str]]:
+def choose_split(names: Sequence[str], place: str, no_training: bool = False) -> tuple[str, list[str]]:
     """Choose the files of one split: validation, else test, else those of which none is told, and never training.
 
     names: relative paths; a split is named by a folder, or by a word of the file's name such as
-    `validation-00000-of-00014.parquet` or `imagenet-val-000000.tar`. Returns the split, "" if it has no name, and its
+    `validation-00000-of-00014.parquet` or `imagenet-val-000000.tar`. no_training: there are no training images of the
+    data set, so a copy that has nothing but the split train is taken. Returns the split, "" if it has no name, and its
     files. Raises DataError when there is only training data, or the split lacks files by the numbers in their names.
     """
     splits: dict[str, list[str]] = {}
     for name in names:
-        splits.setdefault(_split_of(name), []).append(name)
+        splits.setdefault(split_of(name), []).append(name)
     split = next((split for split in _PREFERRED if split in splits), None)
+    if split is None and no_training:
+        split = "train"
+        log.warning("%s has one split, called train; there are no training images of this data set: used", place)
     if split is None:
         raise DataError(f"{place} has training data only ({some(names)}); get its validation or test split")
     if len(splits) > 1:
@@ -62,7 +66,8 @@ def choose_split(names: Sequence[str], place: str) -> tuple[str, list[str]]:
     return split, splits[split]
 
 
-def _split_of(name: str) -> str:
+def split_of(name: str) -> str:
+    """Tell from a file's path which split it belongs to: "validation", "test" or "train"; "" if it does not say."""
     words = [word for part in PurePosixPath(name).parts[::-1] for word in re.split(r"[-_.]", part.lower())]
     return next((_SPLITS[word] for word in words if word in _SPLITS), "")
 
