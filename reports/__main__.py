@@ -6,7 +6,7 @@ python -m reports render results/pit_s --formats latex,model-card
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -31,8 +31,9 @@ else:  # installed below one root name
     from ..robustness.metrics.headlines import OPTIONAL, Headline, headlines  # type: ignore
 
 from . import FORMATS, check_formats, read_details, stored, text, write
-from .compare import Labels, data_labels, incomparable, joined, model_names, named, renamed
+from .compare import incomparable, joined, model_names, named, renamed
 from .errors import ReportError
+from .images import Images
 from .results import Comparison, Results
 
 DONE, FAILED, MISUSED = 0, 1, 2
@@ -45,7 +46,11 @@ app = App(
     exit_on_error=False,
     print_error=False,
 )
-Formats = Annotated[str, Parameter(help=f"Which files to write, of {','.join(FORMATS)}.")]
+_USUAL = "csv,markdown,html"
+
+
+def _choice(formats: Iterable[str]) -> Parameter:
+    return Parameter(help=f"Which files to write, of {','.join(formats)}.")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -72,7 +77,7 @@ def compare_command(
     /,
     *,
     out: Path,
-    formats: Formats = "csv,markdown,html",
+    formats: Annotated[str, _choice(name for name in FORMATS if name != _OF_A_MODEL)] = _USUAL,
 ) -> int:
     """Set past runs side by side, on the images that they have in common.
 
@@ -88,8 +93,7 @@ def compare_command(
         folders = named(runs)
         if _OF_A_MODEL in wanted:
             raise ReportError(f"{_OF_A_MODEL} is of one run: python -m reports render RUN --formats {_OF_A_MODEL}")
-        if out.resolve() in [folder.resolve() for folder in folders.values()]:
-            raise ReportError(f"--out {out} is one of the runs; its reports would be lost")
+        _spare_runs(out)
     except ReportError as error:
         return _fail(error, MISUSED)
     command = shlex.join(["python", "-m", "reports", "compare", *map(str, runs), "--out", str(out)])
@@ -100,7 +104,13 @@ def compare_command(
 
 
 @app.command(name="render")
-def render_command(run: Path, /, *, formats: Formats = "csv,markdown,html", out: Path | None = None) -> int:
+def render_command(
+    run: Path,
+    /,
+    *,
+    formats: Annotated[str, _choice(FORMATS)] = _USUAL,
+    out: Path | None = None,
+) -> int:
     """Write the reports of a past run again, from its records or, where these are gone, from its tables.
 
     Parameters
@@ -112,6 +122,8 @@ def render_command(run: Path, /, *, formats: Formats = "csv,markdown,html", out:
     """
     try:
         wanted = _formats(formats)
+        if out is not None and out.resolve() != run.resolve():
+            _spare_runs(out)
     except ReportError as error:
         return _fail(error, MISUSED)
     results = results_of(run)
@@ -139,24 +151,25 @@ def compare(folders: Mapping[str, Path], command: str) -> Results:
 
 def _compared(records: pd.DataFrame, runs: Mapping[str, Results], seed: int) -> Comparison:
     """Compare figures of the same images, and name those that are not."""
-    labels, models = data_labels(runs), [model for results in runs.values() for model in results.models]
+    images, models = Images(runs), [model for results in runs.values() for model in results.models]
     figures = headlines(typed(records, OPTIONAL))
-    found = compare_figures([part for figure in figures for part in _by_data(figure, labels, models)], seed=seed)
+    found = compare_figures([part for figure in figures for part in _by_images(figure, images, models)], seed=seed)
     subjects = [
         ((f.suite, f.dataset, f.condition, f.metric), [model for model in models if model in f.images]) for f in figures
     ]
-    apart = incomparable(subjects, labels).astype(found.differences.dtypes.to_dict())
+    apart = incomparable(subjects, images).astype(found.differences.dtypes.to_dict())
     differences = pd.concat([found.differences, apart], ignore_index=True)
     return Comparison(differences, found.ranking, found.consistency)
 
 
-def _by_data(figure: Headline, labels: Labels, models: Sequence[str]) -> list[Headline]:
+def _by_images(figure: Headline, images: Images, models: Sequence[str]) -> list[Headline]:
     """Split a figure by the images that it is of, its models in order."""
     parts: dict[str, dict[str, Any]] = {}
     for model in models:
         if model in figure.images:
-            parts.setdefault(labels[model, figure.dataset], {})[model] = figure.images[model]
-    return [replace(figure, dataset=label, images=images) for label, images in parts.items()]
+            label = images.label(model, figure.suite, figure.dataset, figure.condition)
+            parts.setdefault(label, {})[model] = figure.images[model]
+    return [replace(figure, dataset=label, images=own) for label, own in parts.items()]
 
 
 def results_of(folder: Path) -> Results:
@@ -184,6 +197,12 @@ def _scored(folder: Path, header: Mapping[str, Any], records: pd.DataFrame) -> R
         return Results(now, scores)
     except (ReportError, ValueError) as error:
         raise ReportError(f"{folder}: {error}") from error
+
+
+def _spare_runs(out: Path) -> None:
+    """Raise ReportError for a folder of reports that is a run's own."""
+    if (out / stored.HEADER).exists():
+        raise ReportError(f"--out {out} is a run; its reports would be lost")
 
 
 def _formats(listed: str) -> list[str]:

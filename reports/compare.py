@@ -10,13 +10,13 @@ import pandas as pd
 
 from .comparisons import UNKNOWN
 from .details import Details
-from .differing import DATA, Runs, differences, flat
+from .differing import Runs, differences, flat
 from .errors import ReportError
+from .images import Images
 from .limits import warnings
 from .results import COMPARISON_COLUMNS, SCHEMA, Comparison, Results
 from .table import Subject
 
-Labels = Mapping[tuple[str, str], str]  # by model and data set
 _SHARED = ("seed", "precision", "jpeg", "limit")
 
 
@@ -60,25 +60,7 @@ def renamed(results: Results, names: Mapping[str, str]) -> Results:
     return replace(results, header=header, scores=scores, details=Details(tables))
 
 
-def data_labels(runs: Runs) -> dict[tuple[str, str], str]:
-    """Name the data set of each model's figures: as it is, and with the hash of its images where runs have others.
-
-    Figures of two models are of the same images where the labels are equal.
-    """
-    hashes: dict[str, dict[str, str]] = {}
-    for run, results in runs.items():
-        for name in map(str, results.scores["dataset"].unique()):
-            data = results.data_of(name)
-            hashes.setdefault(name, {})[run] = data["sha256"][:12] if data else f"of {run}"
-    return {
-        (model, name): name if len(set(own.values())) == 1 else f"{name} {own[run]}"
-        for name, own in hashes.items()
-        for run in own
-        for model in runs[run].models
-    }
-
-
-def incomparable(figures: Iterable[tuple[Subject, Sequence[str]]], labels: Labels) -> pd.DataFrame:
+def incomparable(figures: Iterable[tuple[Subject, Sequence[str]]], images: Images) -> pd.DataFrame:
     """Lay out, as rows of a comparison's differences, the pairs of models whose figures are of different images.
 
     figures: what they are of, and the models that have them.
@@ -87,11 +69,12 @@ def incomparable(figures: Iterable[tuple[Subject, Sequence[str]]], labels: Label
         {
             **dict(zip(("suite", "dataset", "condition", "metric"), subject, strict=True)),
             **{"model": model, "other": other, "n": 0, "unit": "", "verdict": UNKNOWN},
-            "note": f"the images are not the same: {labels[model, subject[1]]}, {labels[other, subject[1]]}",
+            "note": f"the images are not the same: {labels[model]}, {labels[other]}",
         }
         for subject, models in figures
+        for labels in ({model: images.label(model, *subject[:3]) for model in models},)
         for model, other in combinations(models, 2)
-        if labels[model, subject[1]] != labels[other, subject[1]]
+        if labels[model] != labels[other]
     ]
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS["differences"])
 
@@ -101,28 +84,31 @@ def joined(runs: Runs, comparison: Comparison, command: str) -> Results:
 
     command: how to compare them again.
     """
-    labels = data_labels(runs)
+    images = Images(runs)
     scores = pd.concat([results.scores for results in runs.values()], ignore_index=True)
-    datasets = [labels[key] for key in zip(scores["model"], scores["dataset"], strict=True)]
+    kinds = [*scores[["model", "suite", "dataset", "condition"]].itertuples(index=False, name=None)]
+    labels = {kind: images.label(*kind) for kind in dict.fromkeys(kinds)}
     tables: dict[str, list[pd.DataFrame]] = {}
     for results in runs.values():
         for name, table in results.details.tables.items():
             tables.setdefault(name, []).append(table)
     details = Details({name: pd.concat(own).drop_duplicates(ignore_index=True) for name, own in tables.items()})
-    return Results(_header(runs, labels, command), scores.assign(dataset=datasets), comparison, details, runs)
+    header = _header(runs, images, command)
+    return Results(header, scores.assign(dataset=[*map(labels.get, kinds)]), comparison, details, runs)
 
 
-def _header(runs: Runs, labels: Labels, command: str) -> dict[str, Any]:
+def _header(runs: Runs, images: Images, command: str) -> dict[str, Any]:
     """Write the header of a comparison: what the runs have in common, and what differs."""
     headers = [results.header for results in runs.values()]
     identities = [header["identity"] for header in headers]
-    found = differences(runs)
     data = {
         label: {**entry, "dataset": label}
         for results in runs.values()
-        for (model, name), label in labels.items()
-        if model in results.models and (entry := results.data_of(name))
+        for name in map(str, results.scores["dataset"].unique())
+        if (entry := results.data_of(name))
+        for label in (images.label(results.models[0], "", name, ""),)
     }
+    surrogates = [model for identity in identities for model in identity.get("surrogates", ())]
     return {
         "schema": SCHEMA,
         "name": " | ".join(runs),
@@ -130,14 +116,15 @@ def _header(runs: Runs, labels: Labels, command: str) -> dict[str, Any]:
         "version": " | ".join(dict.fromkeys(header["version"] for header in headers)),
         "start": min(header["start"] for header in headers),
         "end": max(header["end"] for header in headers) if all(header.get("end") for header in headers) else None,
-        "notes": _notes(runs, [what.removeprefix(DATA).strip() for what in found if what.startswith(DATA)]),
+        "notes": _notes(runs, images.differing),
         "suite_notes": _merged(headers, "suite_notes"),
         "suite_sources": _merged(headers, "suite_sources"),
-        "differences": found,
+        "differences": differences(runs),
         "runs": {run: dict(results.header) for run, results in runs.items()},
         "identity": {
             **{key: _common([identity.get(key) for identity in identities]) for key in _SHARED},
             "models": [model for identity in identities for model in identity["models"]],
+            "surrogates": [model for place, model in enumerate(surrogates) if model not in surrogates[:place]],
             "data": list(data.values()),
             "suites": list(dict.fromkeys(suite for identity in identities for suite in identity["suites"])),
         },

@@ -9,7 +9,7 @@ from .published import Match, matches
 from .results import Results, rows
 from .table import Subject, Table, labels
 
-UNKNOWN = "not comparable"  # the verdict
+TIED, UNKNOWN = "tied", "not comparable"  # verdicts
 FILES = {"differences": "comparisons.csv", "ranking": "ranking.csv", "consistency": "error_consistency.csv"}
 _LEAST_P = 0.0001  # that is written out
 
@@ -26,7 +26,7 @@ def comparison_table(results: Results) -> Table:
         "Corrected p: by Holm over the whole table; only below 0.05 is a model called better or worse. On a natural "
         "shift the difference in top-1 is relative robustness (Taori et al. 2020, arXiv:2007.00644)."
     )
-    return Table(caption, columns, cells, text_columns=3)
+    return Table(caption, columns, cells, text_columns=3, words=frozenset({5}))
 
 
 def comparison_grid(results: Results) -> Table:
@@ -48,8 +48,12 @@ def ranking_table(results: Results) -> Table:
         (name, row["model"], number(row["value"], row["unit"]), _places(row), row["tied_with"] or "")
         for name, row in _rows(results, "ranking")
     )
-    caption = "Ranking: the places that a model may hold, and the models that it is statistically tied with."
-    return Table(caption, ("figure", "model", "value", "place", "tied with"), cells, text_columns=2)
+    caption = (
+        "Ranking: the places that a model may hold, and the models that it is statistically tied with. Of two that are "
+        "not comparable either may be ahead; what is comparable with none has no place."
+    )
+    columns = ("figure", "model", "value", "place", "tied with")
+    return Table(caption, columns, cells, text_columns=2, words=frozenset({4}))
 
 
 def consistency_table(results: Results) -> Table:
@@ -82,7 +86,7 @@ def published_table(results: Results) -> Table:
     )
     columns = ("model", "figure", "measured", "published", "gap", "which is", "source")
     caption = "Published figures of the same weights; the sampling error is that of the measured figure's interval."
-    return Table(caption, columns, cells, text_columns=2)
+    return Table(caption, columns, cells, text_columns=2, words=frozenset({5, 6}))
 
 
 def files(results: Results) -> dict[str, str]:

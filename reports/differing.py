@@ -52,6 +52,8 @@ def _facts(results: Results) -> dict[str, Any]:
     for model in identity["models"]:
         facts[f"weights of {model['spec']}"] = f"{model['source']}, {model['weights_sha256'][:12]}"
         facts[f"preparation of {model['spec']}"] = model.get("preprocessing")
+    for model in identity.get("surrogates", ()):
+        facts[f"weights of surrogate {model['spec']}"] = f"{model['source']}, {model['weights_sha256'][:12]}"
     facts |= {f"view of {suite}": view for suite, view in identity.get("views", {}).items()}
     facts |= {f"conditions of {suite}": own for suite, own in identity.get("conditions", {}).items()}
     facts |= {key: identity.get(key) for key in _PROTOCOL}

@@ -66,7 +66,7 @@ def document(results: Results, drawn: Drawn = MappingProxyType({}), *, pictures:
         Section("Calibration"),
         Section("Shape or texture"),
         Section("Classes", tables=class_tables(results)),
-        Section("Examples", examples=examples(results) if pictures else ()),
+        Section("Examples", _absent(results), examples=examples(results) if pictures else ()),
         Section("Not measured", tables=_filled(unmeasured_table(results))),
         Section("Data and protocol", tables=_data_tables(results.header["identity"])),
         Section("Provenance", tables=_provenance_tables(results.header)),
@@ -80,6 +80,12 @@ def document(results: Results, drawn: Drawn = MappingProxyType({}), *, pictures:
 
 def _filled(*tables: Table) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.rows)
+
+
+def _absent(results: Results) -> tuple[str, ...]:
+    """Say that pictures are not there."""
+    absent = results.details.absent
+    return (f"Not there, and left out: {', '.join(absent)}.",) if absent else ()
 
 
 def _data_tables(identity: Mapping[str, Any]) -> tuple[Table, ...]:
@@ -110,9 +116,11 @@ def _provenance_tables(header: Mapping[str, Any]) -> tuple[Table, ...]:
         "parameters": "parameters",
         "weights_sha256": "SHA-256 of the weights",
     }
+    surrogates = header["identity"].get("surrogates", ())
     run = {"program version": header["version"], "started": header["start"], "ended": header.get("end")}
     return (
         _records("Models.", columns, header["identity"]["models"]),
+        *_filled(_records("Models that attacks were made on.", columns, surrogates)),
         _pairs("Run and environment.", run | header["environment"]),
     )
 

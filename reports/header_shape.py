@@ -21,7 +21,8 @@ _IDENTITY = {
     "limit?": (int, type(None)),
     "views?": {str: str},
     "conditions?": {str: [str]},
-    "surrogates?": [dict],
+    "surrogates?": [_MODEL],
+    "jpeg?": bool,
 }
 SHAPE = {
     **dict.fromkeys(("name", "command", "version", "start"), str),

@@ -132,6 +132,7 @@ def _parts(table: Table, columns: Sequence[int]) -> Iterator[Table]:
             tuple(tuple(row[column] for column in columns) for row in rows),
             table.text_columns,
             best=frozenset(best),
+            words=frozenset(place for place, column in enumerate(columns) if table.holds_words(column)),
         )
 
 
@@ -176,7 +177,7 @@ def _format(table: Table) -> str:
     gaps = 2 * (len(sizes) - 1)
     columns = []
     for place, size in enumerate(sizes):
-        share, side = size / sum(sizes), "raggedright" if place < table.text_columns else "raggedleft"
+        share, side = size / sum(sizes), "raggedright" if table.holds_words(place) else "raggedleft"
         width = rf"\dimexpr {share:.4f}\linewidth-{share * gaps:.4f}\tabcolsep\relax"
         columns.append(rf">{{\{side}\arraybackslash}}p{{{width}}}")
     return f"@{{}}{''.join(columns)}@{{}}"

@@ -10,7 +10,7 @@ from .results import Results
 from .table import BEST, Table
 
 # Underscores inside words are no emphasis, and brackets alone no link: names and intervals stay readable.
-_SPECIAL = re.compile(r"[\\`*|~#$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
+_SPECIAL = re.compile(r"[\\`*|~#$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -48,7 +48,7 @@ def grid(table: Table) -> str:
             for row, line in enumerate(table.rows)
         ]
     )
-    alignment = ["left"] * table.text_columns + ["right"] * (len(table.columns) - table.text_columns)
+    alignment = ["left" if table.holds_words(place) else "right" for place in range(len(table.columns))]
     headers = [escape(column) for column in table.columns]
     return str(cells.to_markdown(index=False, headers=headers, disable_numparse=True, colalign=alignment))
 

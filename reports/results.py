@@ -107,6 +107,11 @@ class Results:
         return list(dict.fromkeys((*named, *self.scores["model"])))
 
 
+def data_name(dataset: str) -> str:
+    """Return a data set's own name, a word, without what a comparison puts behind it to tell other images apart."""
+    return dataset.partition(" ")[0]
+
+
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """List the rows of a table as plain values, None for what is missing."""
     found: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")

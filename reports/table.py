@@ -1,11 +1,12 @@
 """Pivots scores into the tables that people read; cells are plain text, each format adds its own markup."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .attack_names import by_size
 from .cells import NOT_MEASURED, bare, figure, number
-from .results import Measurement, Results
+from .results import Measurement, Results, data_name
 from .selection import shown
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -73,8 +74,9 @@ class Table:
     """A table for people.
 
     rows: as many cells each as `columns`; the first is the row's heading. text_columns: how many of the first columns
-    hold words; the rest hold numbers. shades: (row, column) → a fraction in [0, 1], for the cells of a heat map. best:
-    (row, column) of figures that are significantly better than those of all other models.
+    hold words, and words: which of the others do; the rest hold numbers. shades: (row, column) → a fraction in [0, 1],
+    for the cells of a heat map. best: (row, column) of figures that are significantly better than those of all other
+    models.
     """
 
     caption: str
@@ -83,6 +85,11 @@ class Table:
     text_columns: int = 1
     shades: dict[tuple[int, int], float] = field(default_factory=dict)
     best: frozenset[tuple[int, int]] = frozenset()
+    words: frozenset[int] = frozenset()
+
+    def holds_words(self, column: int) -> bool:
+        """Tell whether a column holds words: they stand on the left, and sort as text."""
+        return column < self.text_columns or column in self.words
 
 
 def summary(results: Results) -> Table:
@@ -164,7 +171,7 @@ def severity_table(results: Results, model: str, suite: str, dataset: str) -> Ta
 def attack_table(results: Results) -> Table:
     """One row per model and attack: clean and robust accuracy, success rate, what it cost, and the number of images."""
     rows = without_severity(results)
-    keys = [key for key, row in rows.items() if row.metric == "robust_accuracy"]
+    keys = _by_radius([key for key, row in rows.items() if row.metric == "robust_accuracy"])
 
     def each(metric: str, write: Callable[[Measurement | None], str] = figure) -> tuple[str, ...]:
         return tuple(write(rows.get((*key[:4], metric))) for key in keys)
@@ -190,6 +197,14 @@ def attack_table(results: Results) -> Table:
         "intervals in brackets."
     )
     return Table(caption, tuple(kept), tuple(zip(*kept.values(), strict=True)), text_columns=3)
+
+
+def _by_radius(keys: Sequence[Key]) -> list[Key]:
+    """Sort the settings of each attack by their values; attacks stay in their order."""
+    attacks = [(*key[:3], key[3].partition("(")[0]) for key in keys]
+    places = {attack: place for place, attack in reversed([*enumerate(attacks)])}
+    order = sorted(zip(attacks, keys, strict=True), key=lambda own: (places[own[0]], by_size(own[1][3])))
+    return [key for _, key in order]
 
 
 def unmeasured_table(results: Results) -> Table:
@@ -225,7 +240,7 @@ def _repeats(row: Measurement, rows: Mapping[Key, Measurement]) -> bool:
     if row.metric not in _SCORINGS:
         return False
     own = rows.get((row.model, row.suite, row.dataset, row.condition, "top1"))
-    return row.dataset != row.suite or (own is not None and own.value == row.value)
+    return data_name(row.dataset) != row.suite or (own is not None and own.value == row.value)
 
 
 def _ordered(subjects: Collection[Subject]) -> Iterator[tuple[str, Subject]]:
@@ -249,7 +264,7 @@ def labels(subjects: Iterable[Subject]) -> dict[Subject, str]:
 def _label(subject: Subject) -> str:
     suite, dataset, condition, metric = subject
     where = suite if condition in ("clean", OVERALL) else condition
-    if condition == "clean" and metric == "top1" and dataset != suite != "imagenet":
+    if condition == "clean" and metric == "top1" and data_name(dataset) != suite != "imagenet":
         where = f"{suite}'s classes of {dataset}"
     return f"{METRIC_NAMES.get(metric, metric)}, {where}"
 

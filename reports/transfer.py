@@ -3,6 +3,7 @@
 import re
 
 from .cells import figure
+from .images import MADE_ON
 from .results import Results
 from .table import Table, without_severity
 
@@ -17,7 +18,8 @@ def transfer_tables(results: Results) -> tuple[Table, ...]:
     for (model, _, dataset, condition, _), row in rates.items():
         if found := made_on[condition]:
             attack = condition.replace(found[0], "").replace("()", "")
-            cells.setdefault((dataset, attack), {})[found[1] or found[2], model] = figure(row)
+            images, _, made_by = dataset.partition(MADE_ON)
+            cells.setdefault((images, attack), {})[made_by or found[1] or found[2], model] = figure(row)
     return tuple(_table(*of, matrix) for of, matrix in cells.items() if len(matrix) > 1)
 
 

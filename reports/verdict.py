@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from .cells import figure
-from .results import Measurement, Results
+from .comparisons import TIED, UNKNOWN
+from .results import Measurement, Results, data_name
 from .selection import selection_note, shown
 from .table import OVERALL
 
@@ -60,7 +61,7 @@ def _shifts(rows: Sequence[Measurement]) -> Iterator[str]:
 
 def _is_shifted(row: Measurement) -> bool:
     """Tell whether a figure is top-1 on a set of images of their own kind, without severities."""
-    return row.metric == "top1" and row.severity is None and row.dataset == row.suite != "imagenet"
+    return row.metric == "top1" and row.severity is None and data_name(row.dataset) == row.suite != "imagenet"
 
 
 def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:
@@ -91,16 +92,19 @@ def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:
 
 
 def _attacks(rows: Sequence[Measurement]) -> Iterator[str]:
-    """Name the attack, or the worst case over several, that leaves the least."""
+    """Name, for each data set, the attack or the worst case over several that leaves the least."""
     measured = [row for row in rows if row.metric == "robust_accuracy" and row.value is not None]
-    robust = [row for row in measured if " within " not in row.condition] or measured  # points of a curve come last
-    if not robust:
-        return
-    least = min(robust, key=lambda row: row.value or 0.0)
-    fooled = [row for row in rows if row.metric == "attack_success_rate" and row.condition == least.condition]
-    success = f"; it fools {figure(fooled[0])} of those that are right when clean" if fooled and fooled[0].n else ""
-    strongest = "" if len(robust) == 1 else ", the strongest of the attacks and worst cases tried"
-    yield f"Under {least.condition}{strongest}, {figure(least)} of {least.n} images stay right{success}."
+    rates = {(row.suite, row.dataset, row.condition): row for row in rows if row.metric == "attack_success_rate"}
+    datasets = dict.fromkeys(data_name(row.dataset) for row in measured)
+    for dataset in datasets:
+        own = [row for row in measured if data_name(row.dataset) == dataset]
+        robust = [row for row in own if " within " not in row.condition] or own  # points of a curve come last
+        least = min(robust, key=lambda row: row.value or 0.0)
+        fooled = rates.get((least.suite, least.dataset, least.condition))
+        success = f"; it fools {figure(fooled)} of those that are right when clean" if fooled and fooled.n else ""
+        strongest = "" if len(robust) == 1 else ", the strongest of the attacks and worst cases tried"
+        images = "images" if len(datasets) == 1 else f"images of {dataset}"
+        yield f"Under {least.condition}{strongest}, {figure(least)} of {least.n} {images} stay right{success}."
 
 
 def _comparison(results: Results, rows: Sequence[Measurement]) -> Iterator[str]:
@@ -129,14 +133,19 @@ def _verdicts(results: Results) -> dict[tuple[str, ...], str]:
 
 
 def _caution(ranked: Sequence[Measurement], paired: Mapping[tuple[str, ...], str]) -> str:
-    close = [f"{one.model} from {two.model}" for one, two in pairwise(ranked) if not _told_apart(one, two, paired)]
+    """Name the neighbours that are not told apart, and those that cannot be compared."""
+    told = [(one, two, _told(one, two, paired)) for one, two in pairwise(ranked)]
+    close = [f"{one.model} from {two.model}" for one, two, verdict in told if verdict == TIED]
+    unlike = [f"{one.model} with {two.model}" for one, two, verdict in told if verdict == UNKNOWN]
     why = "images" if paired else "intervals"
-    return f" The {why} do not separate {', nor '.join(close)}." if close else ""
+    separated = f" The {why} do not separate {', nor '.join(close)}." if close else ""
+    return f"{separated} Not comparable: {', '.join(unlike)}." if unlike else separated
 
 
-def _told_apart(one: Measurement, two: Measurement, paired: Mapping[tuple[str, ...], str]) -> bool:
+def _told(one: Measurement, two: Measurement, paired: Mapping[tuple[str, ...], str]) -> str:
+    """Return the paired verdict, or "tied" for intervals that meet."""
     verdict = paired.get((one.suite, one.dataset, one.condition, one.metric, one.model, two.model))
-    return _apart(one, two) if verdict is None else verdict in ("better", "worse")
+    return verdict or ("" if _apart(one, two) else TIED)
 
 
 def _apart(one: Measurement, two: Measurement) -> bool:

@@ -235,6 +235,17 @@ def test_ranking_says_which_places_are_tied(names: str) -> None:
     ]
 
 
+def test_what_is_not_comparable_is_not_tied() -> None:
+    """Of c, d and e none shares an image with a and b, and e none with any."""
+    apart = [clean(share, model=model, start=start) for model, share, start in (("c", 0.5, 200), ("d", 0.5, 200))]
+    alone = clean(0.5, model="e", start=400)
+    ranking = compared(clean(0.5), clean(0.9, model="b"), *apart, alone).ranking.set_index("model")
+    assert ranking["tied_with"].to_dict() == {"a": "", "b": "", "c": "d", "d": "c"}
+    places = ranking[["best_place", "worst_place"]]
+    assert places.loc[["a", "b", "c"]].to_numpy().tolist() == [[2, 5], [1, 4], [1, 5]]
+    assert compared(clean(0.5), clean(0.9, model="b", start=100)).ranking.empty
+
+
 def test_figures_of_different_images_are_resampled_apart() -> None:
     wrong = np.random.default_rng(0).integers(0, 6, (12, 15))
     few = [corrupted(model, wrong[rows]) for model, rows in (("a", slice(4)), ("b", slice(4, 8)))]

@@ -62,6 +62,31 @@ def test_examples_in_pandas(results: Path, capsys: pytest.CaptureFixture[str]) -
     assert records[records["condition"] == "clean"].groupby("model")["correct"].mean().to_dict() == {"a": 0.9, "b": 0.5}
 
 
+def test_examples_on_a_run_of_two_suites(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """ImageNet-R brings ImageNet's images of its classes along, under the same names."""
+    shutil.rmtree(results / "my-run")
+    rows = small_runs.records(["a", "b"], small_runs.threshold({"a": 36, "b": 20}))
+    clean = rows[rows["condition"] == "clean"].assign(suite="imagenet-r", correct=False)
+    both = pd.concat([rows, clean, clean.assign(dataset="imagenet-r")])
+    small_runs.write(results / "my-run", both, small_runs.header("my-run", ["a", "b"], both))
+    names: dict[str, Any] = {}
+    for example in blocks("records.md", "python"):
+        exec(compile(example, "records.md", "exec"), names)  # noqa: S102 (our own document)
+    assert capsys.readouterr().out.count("class/") == 5
+    assert [len(names[name]) for name in ("clean", "correct")] == [2 * small_runs.IMAGES, small_runs.IMAGES]
+    (summary,) = (b.text for b in documents.blocks(ROOT / "README.md") if "read_parquet" in b.text)
+    *lines, last = summary.splitlines()
+    exec("\n".join(lines), names)  # noqa: S102 (our own document)
+    rates = eval(last, names)  # noqa: S307 (our own document)
+    assert rates[:, :, "clean"].droplevel("severity").to_dict() == {
+        ("imagenet", "imagenet"): 0.7,
+        ("imagenet-r", "imagenet"): 0.0,
+        ("imagenet-r", "imagenet-r"): 0.0,
+    }
+    top1 = duckdb.sql(blocks("records.md", "sql")[0]).df()
+    assert top1[top1["condition"] == "clean"]["top1"].tolist() == [0.9, 0, 0, 0.5, 0, 0]
+
+
 def test_examples_in_duckdb(results: Path) -> None:
     examples = blocks("records.md", "sql")
     assert len(examples) == 3

@@ -155,6 +155,16 @@ def test_epsilon_is_read_off_each_kind_of_attack() -> None:
     assert "L2 radius" in texts(made["epsilon-l2-imagenet"])
 
 
+def test_the_curve_of_a_data_set_begins_at_its_own_clean_accuracy() -> None:
+    own = {"dataset": "imagenet-r"}
+    attacked = score("adversarial", "fgsm(norm=linf,eps=4/255)", "robust_accuracy", 0.2, **own)
+    companion = score("imagenet-r", "clean", "top1", 0.9)
+    clean = score("imagenet-r", "clean", "top1", 0.6, **own)
+    for rows, starts in (([attacked, companion], False), ([attacked, companion, clean], True)):
+        figure = drawn(of(*rows))["epsilon-linf-imagenet-r"]
+        assert ("at 0: clean accuracy" in figure.caption) == starts
+
+
 @pytest.mark.parametrize("sets", [("imagenet 5ea1", "imagenet 07he"), ("imagenet", "imagenet-c")])
 def test_figures_of_two_image_sets_are_files_of_their_own(sets: tuple[str, str]) -> None:
     rows = [row | {"dataset": data} for data in sets for n in "ab" for row in of_model(n)]
@@ -287,10 +297,14 @@ def test_a_report_is_drawn_again_from_what_it_wrote(tmp_path: Path) -> None:
     pictured = {**first.details.tables, "examples": picture()}
     first = replace(first, details=Details(pictured, {"figures/examples/1.png": b"\x89PNG"}))
     write(first, tmp_path, ["csv", "html"])
+    (tmp_path / "figures/examples/1.png").rename(tmp_path / "away.png")
+    assert read_details(tmp_path).absent == ("figures/examples/1.png",)
+    assert read_details(tmp_path).table("examples").empty
+    (tmp_path / "figures/examples/1.png").mkdir()
     with pytest.raises(ReportError, match=r"figures/examples/1.png of details/examples.csv cannot be read"):
         read_details(tmp_path)
-    (tmp_path / "figures/examples").mkdir()
-    (tmp_path / "figures/examples/1.png").write_bytes(b"\x89PNG")
+    (tmp_path / "figures/examples/1.png").rmdir()
+    (tmp_path / "away.png").rename(tmp_path / "figures/examples/1.png")
     written = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.name != "scores.csv"}
     write(replace(first, details=read_details(tmp_path)), tmp_path, ["csv", "html"])
     assert {path: path.read_bytes() for path in written} == written
@@ -299,10 +313,9 @@ def test_a_report_is_drawn_again_from_what_it_wrote(tmp_path: Path) -> None:
 def test_examples_are_kept_when_tables_are_made_anew(tmp_path: Path) -> None:
     (tmp_path / "details").mkdir()
     (tmp_path / "1.png").write_bytes(b"png")
-    for name, table in files(
-        Details({"classes": classes(3), "examples": picture(file="1.png")}, {"1.png": b""})
-    ).items():
-        (tmp_path / name).write_text(table)
+    pictured = Details({"classes": classes(3), "examples": picture(file="1.png")}, {"1.png": b"png"})
+    for name, content in files(pictured).items():
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     assert set(read_details(tmp_path, {}).tables) == {"examples"}
     assert read_details(tmp_path, {}).pictures == {"1.png": b"png"}
     assert set(read_details(tmp_path).tables) == {"classes", "examples"}
@@ -321,7 +334,7 @@ def test_pictures_say_what_was_seen() -> None:
     assert not any(section.examples for section in document(made).sections)
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd.png", "run.json", "figures/none.png"])
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd.png", "run.json"])
 def test_only_pictures_in_the_folder_are_read(name: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "secret.png").write_bytes(b"")

@@ -197,6 +197,28 @@ def test_tables_sort_by_mouse_and_keyboard(page: Any) -> None:
     assert head.get_attribute("aria-sort") is None
 
 
+def test_columns_of_words_sort_by_words(page: Any) -> None:
+    table = page.locator('section[aria-labelledby="comparison"] table').first
+    heads = table.locator("thead th").all_text_contents()
+    place = heads.index("so the model is")
+    head = table.locator("thead th").nth(place)
+    assert head.get_attribute("class") is None
+    for direction, order in (("ascending", sorted), ("descending", lambda words: sorted(words, reverse=True))):
+        head.locator("button").click()
+        words = table.locator(f"tbody tr > :nth-child({place + 1})").all_text_contents()
+        assert words == order(words) and len(set(words)) > 1
+        assert head.get_attribute("aria-sort") == direction
+
+
+def test_numbers_alone_sort_as_numbers(page: Any) -> None:
+    heads = page.evaluate(
+        "[...document.querySelectorAll('thead th.number')].map((head) => [head.textContent, "
+        "[...head.closest('table').tBodies[0].rows].map((row) => row.cells[head.cellIndex].textContent)])"
+    )
+    assert heads
+    assert [name for name, cells in heads if not all(re.search(r"\d|^–?$", cell) for cell in cells)] == []
+
+
 def test_long_tables_are_filtered(page: Any) -> None:
     label = page.locator("label.filter").first
     label.locator("input").fill("no row has this")

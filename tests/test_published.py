@@ -55,7 +55,10 @@ def test_a_figure_within_its_sampling_error_is_shown_and_not_flagged() -> None:
 def test_a_gap_beyond_sampling_error_is_flagged() -> None:
     results = run([top1(0.79)])
     assert [match.flagged for match in matches(results)] == [True, False]
-    row = published_table(results).rows[0]
+    table = published_table(results)
+    row = table.rows[0]
+    words = [name for place, name in enumerate(table.columns) if table.holds_words(place)]
+    assert words == ["model", "figure", "which is", "source"]
     assert row[4:6] == ("-2.1 points", "LARGER than the sampling error: check crop and weights")
     for content in (FORMATS["markdown"](results)["report.md"], FORMATS["html"](results)["report.html"]):
         assert "Published figures" in content and "LARGER than the sampling error" in content

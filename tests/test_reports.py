@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from reports import FORMATS, ReportError, Results, check_formats, text, write
 from reports.cells import NOT_MEASURED, figure, number, plain
@@ -244,6 +245,14 @@ def test_attack_table_has_a_column_for_what_was_recorded() -> None:
     assert table.rows[0][-3:-1] == ("30.0 % [20.0, 40.0]", "0.5")
 
 
+def test_attacks_stand_in_the_order_of_their_radii() -> None:
+    attacks = [f"pgd(norm=linf,eps={eps},steps=40)" for eps in ("1/255", "1/510", "16/255", "4/255")]
+    attacks += ["worst(norm=linf,eps=1/510)", "fmn(norm=l2,steps=10) within 0.5", "fmn(norm=l2,steps=10) within 0.25"]
+    rows = [score("adversarial", attack, "robust_accuracy", 0.2) for attack in attacks]
+    shown = [row[2] for row in attack_table(Results(header("a"), pd.DataFrame(rows))).rows]
+    assert shown == [attacks[place] for place in (1, 0, 3, 2, 4, 6, 5)]
+
+
 def test_an_audit_stands_on_top_by_name_and_below_in_full() -> None:
     findings = [
         {"name": "saturated", "model": "a", "text": "a hint | of doubt", "severity": "warning"},
@@ -311,6 +320,44 @@ def test_warnings_and_limits() -> None:
     for part in ("Wilson", "upper bound", "first 20 samples", "imagenet-c: JPEG quality 85."):
         assert part in sentences
     assert "JPEG quality 85.." not in sentences
+
+
+def test_verdict_says_of_each_data_set_what_an_attack_does_there() -> None:
+    rows = [
+        score("adversarial", PGD, metric, value, dataset=data, n=n)
+        for data, robust, n in (("imagenet", 0.5, 30), ("imagenet-r", 0.1, 10))
+        for metric, value in (("robust_accuracy", robust), ("attack_success_rate", 1 - robust))
+    ]
+    (paragraph,) = verdict(Results(header("a"), pd.DataFrame(rows)))
+    assert paragraph == (
+        f"Model a: Under {PGD}, 50.0 % [40.0, 60.0] of 30 images of imagenet stay right; it fools 50.0 % [40.0, 60.0] "
+        f"of those that are right when clean. Under {PGD}, 10.0 % [0.0, 20.0] of 10 images of imagenet-r stay right; "
+        "it fools 90.0 % [80.0, 100.0] of those that are right when clean."
+    )
+
+
+@pytest.mark.parametrize(("others", "strongest"), [((), False), (("worst(norm=linf,eps=4/255)",), True)])
+def test_the_strongest_attack_is_so_called_among_several(others: tuple[str, ...], strongest: bool) -> None:
+    rows = [score("adversarial", attack, "robust_accuracy", 0.2) for attack in (PGD, *others)]
+    (paragraph,) = verdict(Results(header("a"), pd.DataFrame(rows)))
+    assert ("the strongest of the attacks" in paragraph) == strongest
+
+
+def test_a_hash_behind_a_data_sets_name_changes_neither_words_nor_headings() -> None:
+    rows = [
+        score("imagenet", "clean", "top1", 0.5),
+        score("imagenet-r", "clean", "top1", 0.8, dataset="imagenet"),
+        score("imagenet-r", "clean", "top1", 0.1, dataset="imagenet-r"),
+        score("imagenet-r", "clean", "top1_1000way", 0.05, dataset="imagenet-r"),
+        score("imagenet-r", "clean", "top1_restricted", 0.1, dataset="imagenet-r"),
+    ]
+    plain, hashed = (
+        Results(header("a"), pd.DataFrame(rows).replace({"dataset": {"imagenet-r": name}}))
+        for name in ("imagenet-r", "imagenet-r 5ea15ea15ea1")
+    )
+    assert verdict(plain) == verdict(hashed)
+    assert "Of images of other kinds it gets right 10.0 %" in verdict(hashed)[0]
+    assert summary(plain).columns == summary(hashed).columns
 
 
 # Formats
@@ -398,6 +445,12 @@ def test_escape_leaves_no_bare_markup(content: str) -> None:
 
 def test_names_with_underscores_stay_readable() -> None:
     assert escape("pit_s_224.in1k [74.0, 76.1]") == "pit_s_224.in1k [74.0, 76.1]"
+
+
+@pytest.mark.parametrize("name", ["package.__init__:build", "__main__", "a__b", "a_ _b", "_", "___", "(_x_)"])
+def test_underscores_beside_each_other_are_shown(name: str) -> None:
+    shown = MarkdownIt().renderInline(f"Model {escape(name)}: it is")
+    assert shown == f"Model {name}: it is"
 
 
 def test_fence_is_longer_than_any_run_of_backticks() -> None:

@@ -24,6 +24,7 @@ from robustness.metrics.alexnet import STANDARD
 
 ROOT = Path(__file__).parents[1]
 LEVELS = {"a": 33, "b": 32, "c": 18}
+NEVER = "not comparable"
 
 
 @pytest.fixture
@@ -219,6 +220,88 @@ def test_images_that_a_header_says_nothing_of_are_not_compared(three: list[Path]
     assert set(found["verdict"]) == {"not comparable"}
 
 
+def test_corruptions_with_and_without_jpeg_are_not_compared(
+    three: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [small_runs.run(tmp_path / name, {name: 30}, STANDARD, jpeg=name != "y") for name in "xyz"]
+    tables = compared(*runs, out=tmp_path / "out")
+    verdicts = tables["comparisons"].set_index(["metric", "model", "other"])["verdict"]
+    assert verdicts["mce"].to_dict() == verdicts["mean_error"].to_dict()
+    assert verdicts["mce"].to_dict() == {("x", "z"): "tied", ("x", "y"): NEVER, ("y", "z"): NEVER}
+    assert set(verdicts["top1"]) == set(verdicts["robust_accuracy"]) == {"tied"}
+    assert tables["ranking"].query("metric == 'mce'")["model"].tolist() == ["x", "z"]
+    alarm = "The runs have different images of imagenet-c (with and without JPEG): their"
+    assert capsys.readouterr().out.replace("\n ", "").startswith(f"Warning: {alarm}")
+    text = report(tmp_path / "out")
+    assert text.index(alarm) < text.index("## ") and "mCE (imagenet without JPEG)" in text
+    ranked = re.search(r"By mCE, lowest first: (\w) [^,]*, [^,]*, (\w) [^,]*, [^,]*\]\. ", text)
+    assert ranked and ranked.groups() == ("x", "z")
+
+
+def transferred(folder: Path, model: str, attacks: dict[str, str]) -> Path:
+    """Write a run of attacks made on other models. attacks: by surrogate, the hash of its weights."""
+    rows = small_runs.records([model], small_runs.threshold({model: 30}))
+    plain = rows[rows["suite"] != "imagenet-c"]
+    made = [
+        plain[plain["condition"] == PGD].assign(condition=PGD.replace(")", f",surrogate={surrogate})"))
+        for surrogate in attacks
+    ]
+    surrogates = [small_runs.model(name, weights_sha256=weights) for name, weights in attacks.items()]
+    everything = pd.concat([plain, *made])
+    header = small_runs.header(folder.name, [model], everything, surrogates=surrogates)
+    return small_runs.write(folder, everything, header)
+
+
+def test_attacks_made_on_other_weights_are_not_compared(tmp_path: Path) -> None:
+    runs = [
+        transferred(tmp_path / "one", "a", {"net": "aaa", "same": "sss"}),
+        transferred(tmp_path / "two", "b", {"net": "bbb", "same": "sss"}),
+    ]
+    tables = compared(*runs, out=tmp_path / "out")
+    attacked = tables["comparisons"].query("metric == 'robust_accuracy'").set_index("condition")["verdict"]
+    by_surrogate = {name: PGD.replace(")", f",surrogate={name})") for name in ("net", "same")}
+    assert attacked.to_dict() == {
+        PGD: "tied",
+        by_surrogate["same"]: "tied",
+        by_surrogate["net"]: NEVER,
+        "worst(norm=linf,eps=4/255)": NEVER,
+    }
+    text = report(tmp_path / "out")
+    assert text.index("The runs have different images of attacks made on net: their") < text.index("## ")
+    assert re.search(r"\| weights of surrogate net \| release, aaa +\| release, bbb", text)
+    provenance = text.split("## Provenance")[1]
+    assert provenance.index("Models that attacks were made on.") < provenance.index("| same ")
+    transfer = text.split("Transfer of ")[1].split("## ")[0]
+    assert re.findall(r"^\| (net aaa|net bbb|same) ", transfer, flags=re.MULTILINE) == ["net aaa", "same", "net bbb"]
+
+
+def test_without_an_image_in_common_no_model_is_tied(tmp_path: Path) -> None:
+    rows = [small_runs.records([name], small_runs.threshold({name: 30})) for name in "ab"]
+    rows[1]["sample_id"] = "other/" + rows[1]["sample_id"]
+    runs = [
+        small_runs.write(tmp_path / name, own, small_runs.header(name, [name], own))
+        for name, own in zip("ab", rows, strict=True)
+    ]
+    tables = compared(*runs, out=tmp_path / "out")
+    assert set(tables["comparisons"]["verdict"]) == {NEVER} and "ranking" not in tables
+    text = report(tmp_path / "out")
+    assert "Not comparable: a with b." in text and "do not separate" not in text
+
+
+def test_reports_of_another_run_are_not_overwritten(three: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["compare", *three[:2], "--out", three[2]], ["render", three[0], "--out", three[2]]):
+        code, told = refused([*map(str, words)], capsys)
+        assert code == 2 and "is a run; its reports would be lost" in told
+    assert not (three[2] / "report.md").exists()
+    assert main(["render", str(three[0]), "--out", str(three[0]), "--formats", "markdown"]) == 0
+
+
+def test_compare_offers_only_what_it_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, offered in (("compare", False), ("render", True)):
+        assert main([command, "--help"]) == 0
+        assert ("model-card" in capsys.readouterr().out) == offered
+
+
 # Runs that cannot be read as they are
 
 
@@ -381,6 +464,35 @@ def test_a_terminal_may_lack_letters(three: list[Path], tmp_path: Path) -> None:
 
 
 # Rendering
+
+
+def pictured(run: Path) -> list[Path]:
+    """Give a run two pictures."""
+    (run / "details").mkdir()
+    (run / "figures" / "examples").mkdir(parents=True)
+    names = [f"figures/examples/{number}.png" for number in (1, 2)]
+    lines = ["sample_id,model,what,file,label,prediction,confidence"]
+    lines += [f"{number},a,clean,{name},tench,tench,0.9" for number, name in enumerate(names)]
+    (run / "details" / "examples.csv").write_text("\n".join(lines) + "\n")
+    for name in names:
+        (run / name).write_bytes(b"\x89PNG")
+    return [run / name for name in names]
+
+
+def test_pictures_go_where_their_list_goes(three: list[Path], tmp_path: Path) -> None:
+    pictured(three[0])
+    assert main(["render", str(three[0]), "--out", str(tmp_path / "out"), "--formats", "csv"]) == 0
+    listed = pd.read_csv(tmp_path / "out" / "details" / "examples.csv")["file"]
+    assert [(tmp_path / "out" / name).read_bytes() for name in listed] == [b"\x89PNG"] * 2
+
+
+def test_a_copy_without_pictures_is_rendered_and_says_so(three: list[Path], tmp_path: Path) -> None:
+    pictured(three[0])[1].unlink()
+    for out in (three[0], tmp_path / "out"):
+        assert main(["render", str(three[0]), "--out", str(out)]) == 0
+        assert "Not there, and left out: figures/examples/2.png." in (out / "report.html").read_text()
+    assert len(pd.read_csv(three[0] / "details" / "examples.csv")) == 2  # the pictures may come back
+    assert not (tmp_path / "out" / "details" / "examples.csv").exists()
 
 
 def test_a_run_without_records_is_rendered_from_its_tables(three: list[Path], tmp_path: Path) -> None:

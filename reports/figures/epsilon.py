@@ -1,18 +1,16 @@
 """Robust accuracy over the radius of the attack."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import altair as alt
 
+from ..attack_names import WORST, parse, pixels
 from ..cells import figure
-from ..results import Measurement, Results
+from ..results import Measurement, Results, data_name
 from ..selection import MOST, shown
 from .drawing import Figure, colour, data, draw, panels, slug
 
-# pgd(norm=linf,eps=4/255,steps=40), worst(norm=linf,eps=4/255), fmn(norm=linf,steps=100) within 4/255
-_CONDITION = re.compile(r"^(?P<name>[^(]+)\((?P<params>.*)\)(?: within (?P<within>\S+))?$")
 _UNITS = {"linf": (255, "L∞ radius, /255"), "l2": (1, "L2 radius"), "l1": (1, "L1 radius")}
 _WORST = "worst case of all"
 _PANELS = 3  # side by side
@@ -39,39 +37,30 @@ def robustness_curves(results: Results) -> Iterator[Figure]:
     rows = [row for row in results.measurements if row.model in models and row.value is not None]
     points = [point for row in rows if row.metric == "robust_accuracy" and (point := _point(row))]
     clean = {
-        (row.model, row.dataset): row
+        (row.model, data_name(row.dataset)): row
         for row in rows
-        if (row.suite, row.condition, row.metric) == ("imagenet", "clean", "top1")
+        if (row.condition, row.metric) == ("clean", "top1") and row.suite in ("imagenet", data_name(row.dataset))
     }
     for norm, dataset in dict.fromkeys((point.norm, point.dataset) for point in points):
         own = [point for point in points if (point.norm, point.dataset) == (norm, dataset)]
         starts = dict.fromkeys((point.model, point.attack) for point in own)
         zeros = [
-            _Point(model, dataset, norm, attack, 0.0, clean[model, dataset])
+            _Point(model, dataset, norm, attack, 0.0, clean[model, data_name(dataset)])
             for model, attack in starts
-            if (model, dataset) in clean
+            if (model, data_name(dataset)) in clean
         ]
         yield _figure(norm, dataset, [*zeros, *own], [model for model in models if any(p.model == model for p in own)])
 
 
 def _point(row: Measurement) -> _Point | None:
     """Read norm and radius off a condition; None for an attack that has none."""
-    if not (match := _CONDITION.match(row.condition)):
-        return None
-    params = dict(pair.split("=", 1) for pair in match["params"].split(",") if "=" in pair)
-    norm, eps = params.pop("norm", ""), params.pop("eps", None) or match["within"]
-    radius = _pixels(eps)
+    name, params = parse(row.condition)
+    norm, radius = params.pop("norm", ""), pixels(params.pop("eps", ""))
     if norm not in _UNITS or radius is None:
         return None
     inner = ", ".join(f"{key} {value}" for key, value in params.items())
-    attack = _WORST if match["name"] == "worst" else f"{match['name']} ({inner})" if inner else match["name"]
+    attack = _WORST if name == WORST else f"{name} ({inner})" if inner else name
     return _Point(row.model, row.dataset, norm, attack, radius * _UNITS[norm][0], row)
-
-
-def _pixels(eps: str | None) -> float | None:
-    """Read `4/255` or `0.5`."""
-    found = re.fullmatch(r"(\d+(?:\.\d*)?)(?:/(\d+))?", eps or "")
-    return float(found[1]) / float(found[2] or 1) if found else None
 
 
 def _figure(norm: str, dataset: str, points: Sequence[_Point], models: Sequence[str]) -> Figure:
@@ -99,9 +88,10 @@ def _figure(norm: str, dataset: str, points: Sequence[_Point], models: Sequence[
     several = attacks if apart else attacks[:1]
     size = (170, 150) if len(several) > 1 else (380, 260)
     drawn = panels([line, bars, marks], size, "attack:N", several, _PANELS)
+    at_zero = "" if all(point.eps for point in points) else "; at 0: clean accuracy"
     caption = (
-        f"Robust accuracy on {dataset} over the attack's {_UNITS[norm][1].split(',')[0]}, with 95 % intervals; at 0: "
-        "clean accuracy. What attacks find are upper bounds."
+        f"Robust accuracy on {dataset} over the attack's {_UNITS[norm][1].split(',')[0]}, with 95 % intervals"
+        f"{at_zero}. What attacks find are upper bounds."
     )
     return draw(f"epsilon-{slug(norm)}-{slug(dataset)}", caption, _said(points), drawn)
 

@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 
 from ..cells import place
-from ..results import Measurement, Results
+from ..results import Measurement, Results, data_name
 from ..selection import shown
 from .colours import FAINT
 from .drawing import Figure, colour, data, draw, slug
@@ -19,14 +19,14 @@ Point = Mapping[str, Any]  # model, clean, clean_low, clean_high, shifted, low, 
 def clean_against_robust(results: Results) -> Iterator[Figure]:
     """Draw accuracy under corruption over clean accuracy, where two models or more have both."""
     clean = {
-        (row.model, row.dataset): row
+        (row.model, data_name(row.dataset)): row
         for row in results.measurements
         if (row.suite, row.condition, row.metric) == ("imagenet", "clean", "top1") and row.value is not None
     }
     suites: dict[tuple[str, str], list[Point]] = {}
     for row in results.measurements:
         if (row.condition, row.metric) == ("all", "mean_error") and row.value is not None:
-            found = clean.get((row.model, row.dataset)) or clean.get((row.model, "imagenet"))
+            found = clean.get((row.model, data_name(row.dataset))) or clean.get((row.model, "imagenet"))
             if found:
                 suites.setdefault((row.suite, row.dataset), []).append(_point(found, row))
     for where, points in suites.items():

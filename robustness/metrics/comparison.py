@@ -45,7 +45,8 @@ class Comparison:
     differences: a row a pair and figure. `difference` is `model` minus `other` with its 95 % interval, in `unit`;
     `p_holm` is corrected over the table; `verdict` speaks of `model`: better, worse or tied, higher or lower for
     figures of which neither is better, or not comparable, and `note` says why. ranking: a row a figure and model; of
-    the places that it may hold, the best leaves those before it that are better, the worst those behind that are worse.
+    the places that it may hold, the best leaves those before it that are better, the worst those behind that are worse;
+    one that is not comparable may stand on either side, and is not tied. What can be compared with none has no row.
     consistency: kappa of the pairs' errors, a row a pair and rate.
     """
 
@@ -207,11 +208,14 @@ def _places(figure: Headline, verdicts: Mapping[tuple[str, ...], str]) -> Iterat
         return
     told = {pair: verdicts[*pair, *subject] for pair in combinations(own, 2)}
     ahead = {pair if verdict == "better" else pair[::-1] for pair, verdict in told.items() if verdict in _ORDER}
+    alike = {way for pair, verdict in told.items() if verdict == TIED for way in (pair, pair[::-1])}
     for model in sorted(own, key=lambda name: -better * own[name].mean()):
         above = [other for other in own if (other, model) in ahead]
         below = [other for other in own if (model, other) in ahead]
-        tied = ", ".join(other for other in own if other not in (model, *above, *below))
-        places = (1 + len(above), len(own) - len(below), tied)
+        tied = [other for other in own if (model, other) in alike]
+        if not (above or below or tied):
+            continue
+        places = (1 + len(above), len(own) - len(below), ", ".join(tied))
         yield *subject, model, float(own[model].mean()), len(own[model]), unit, *places
 
 
