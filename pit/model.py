@@ -135,8 +135,13 @@ class PoolingTransformer(nn.Module):
         """Return the head, or both heads."""
         return self.head if self.head_dist is None else (self.head, self.head_dist)
 
-    def reset_classifier(self, num_classes: int) -> None:
-        """Put new heads for `num_classes` in place; 0 leaves the features as they are."""
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Put new heads for `num_classes` in place; 0 leaves the features as they are.
+
+        global_pool: as timm passes it; a PiT reads its class tokens, so anything but `token` raises ValueError.
+        """
+        if global_pool not in (None, "token"):
+            raise ValueError(f"global_pool {global_pool!r}: a PiT has class tokens and pools nothing")
         self.num_classes = num_classes
         self.head = self._new_head()
         if self.head_dist is not None:

@@ -8,7 +8,7 @@ from .attacks import ABOUT_MODELS, GRADIENT_FREE, Victim, as_pixels, defaults
 from .audit import Finding
 from .checkpoints import weights_hash
 from .condition import Condition
-from .evaluation import Settings
+from .evaluation import Settings, Subject
 from .models import Model
 from .plan import Group
 from .probes import audit_classifier, audit_steps, compare_weights
@@ -33,13 +33,14 @@ def audit_weights(before: Mapping[str, str], after: Mapping[str, str]) -> list[F
 
 
 def audit_model(
-    name: str, model: Model, group: Group, images: Tensor, labels: Tensor, settings: Settings
+    subject: Subject, model: Model, group: Group, images: Tensor, labels: Tensor, settings: Settings
 ) -> list[Finding]:
     """Probe an attacked model, and run one of its attacks with twice the steps.
 
-    images: float [B,3,H,W] in [0,1], on the model's device. labels: int64 [B], positions among the group's classes.
+    subject: the model as it is attacked. images: float [B,3,H,W] in [0,1], on the model's device. labels: int64 [B], positions among the group's classes.
     """
-    classifier, size = group.scoring.classifier(model.classifier), settings.batch_size
+    name, size = subject.name, settings.batch_size
+    classifier = group.scoring.classifier(subject.judge or subject.classifier)
     attacks = {condition.name for condition in group.conditions if condition.kind == "attack"}
     differentiable = model.differentiable and not attacks <= GRADIENT_FREE  # else nothing has asked for gradients
     findings = audit_classifier(

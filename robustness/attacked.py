@@ -1,13 +1,13 @@
 """An attack on a batch, and what comes of it: bounds checked, distances measured, judged by a fresh forward pass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from .attacks import NORMS, Goal, Victim, as_pixels, build, rounded_to_8_bits, target_rule
+from .attacks import AT_THE_BOUNDARY, NORMS, Goal, Victim, as_pixels, build, rounded_to_8_bits, target_rule
 from .condition import Condition
 from .errors import RunError
 from .records import NO_CLASS, AttackVerdict, Verdict
@@ -61,7 +61,9 @@ def _outcome(assault: Assault, condition: Condition, where: Tensor) -> dict[str,
     images = assault.images[where]
     generators = [assault.generators[i] for i in where.tolist()]
     goal = _goal(assault, condition, where, generators)
-    found = build(condition)(assault.victim, images, goal.to(images.device), generators)
+    elsewhere = "surrogate" in dict(condition.params) and condition.name not in AT_THE_BOUNDARY
+    aim = replace(goal.to(images.device), elsewhere=elsewhere)
+    found = build(condition)(assault.victim, images, aim, generators)
     size = assault.victim.batch_size
     pieces = [slice(start, start + size) for start in range(0, len(images), size)]
     parts = [

@@ -21,7 +21,7 @@ class Lineup:
     """The models of a run.
 
     evaluated: those under test. surrogates: what attacks are made on, by spec. judges: by spec, the models under test
-    in fp32, where they are attacked and compute in less.
+    in fp32, where they are attacked and compute in less; surrogates compute in fp32 then, too.
     """
 
     evaluated: tuple[Model, ...]
@@ -40,12 +40,18 @@ class Lineup:
 
 
 def lineup(options: Options, device: torch.device, groups: Sequence[Group]) -> Lineup:
-    """Load the models that a run of `groups` needs, each once. Raises UsageError or RunError as `models.resolve`."""
-    how = device, options.precision, options.compile
+    """Load the models that a run of `groups` needs. Raises UsageError or RunError as `models.resolve`."""
+    reduced = options.precision in REDUCED
+    exactly = device, "fp32" if reduced else options.precision, options.compile
     weights, own_weights = Weights(options.checkpoint, options.random_weights), Weights(random=options.random_weights)
-    own = {spec: resolve(spec, weights, *how) for spec in dict.fromkeys(options.model)}
-    others = {spec: own.get(spec) or resolve(spec, own_weights, *how) for spec in dict.fromkeys(options.surrogate)}
+    own = {
+        spec: resolve(spec, weights, device, options.precision, options.compile)
+        for spec in dict.fromkeys(options.model)
+    }
+    judges = {spec: resolve(spec, weights, *exactly) for spec in own if reduced and attacked(groups)}
+    known = {} if options.checkpoint else judges if reduced else own  # a surrogate has the weights of its own name
+    others = {
+        spec: known.get(spec) or resolve(spec, own_weights, *exactly) for spec in dict.fromkeys(options.surrogate)
+    }
     check_gradients([*others.values()] or [*own.values()], groups)
-    judged = own if options.precision in REDUCED and attacked(groups) else ()
-    judges = {spec: resolve(spec, weights, device, "fp32").classifier for spec in judged}
-    return Lineup(tuple(own.values()), others, judges)
+    return Lineup(tuple(own.values()), others, {spec: model.classifier for spec, model in judges.items()})

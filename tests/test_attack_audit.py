@@ -67,3 +67,10 @@ def test_the_hardest_plain_attack_is_run_with_twice_the_steps() -> None:
     targeted = attack_condition("pgd", eps="0.1/255", targeted="random")
     assert longest([*others, easy, targeted, hard]) == hard
     assert longest([*others, targeted]) is None
+
+
+def test_a_network_that_puts_itself_in_train_mode_is_found(tmp_path: Path) -> None:
+    (tmp_path / "training.py").write_text(HIDING.replace("steps =", "self.train()\n        steps ="))
+    words = ("--model", f"{tmp_path / 'training.py'}:build", "--sample", "--attack", "fgsm", "--formats", "csv")
+    assert call(*words, out=tmp_path / "out") == 0
+    assert "train-mode" in findings_of(only_run(tmp_path / "out"))

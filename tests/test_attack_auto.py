@@ -416,6 +416,7 @@ def test_a_bump_is_a_hill_beside_a_hollow() -> None:
     assert (pattern[3:] < 0).all()
     assert pattern[1, 3] == pattern[:3].max()
     assert pattern[5, 3] == pattern[3:].min()
+    assert pattern[:3].norm() == pytest.approx(float(pattern[3:].norm()))
 
 
 @both_norms

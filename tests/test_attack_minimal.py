@@ -57,6 +57,14 @@ def test_the_known_distance_is_found_within_five_per_cent(name: str, norm: str, 
 
 
 @every_kind
+def test_a_tie_is_left(name: str, norm: str, linear: Linear) -> None:
+    images = torch.full((2, 3, 8, 8), 0.5)  # of all logits, so that the first decides
+    goal = Goal(linear(images).argmax(1))
+    assert (linear(images) == 0).all()
+    assert goal.reached(linear(attack(condition(name, norm), linear, images, goal).images)).all()
+
+
+@every_kind
 def test_a_target_is_hit_from_nearly_as_near_as_by_the_others(name: str, norm: str, linear: Linear) -> None:
     images, labels = greys(linear, norm)
     targets = (labels + 1) % 10

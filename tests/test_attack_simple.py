@@ -169,7 +169,13 @@ def test_every_image_may_be_let_go(name: str, norm: str, eps: str, linear: Linea
 
 @pytest.mark.parametrize(
     ("text", "norm", "written"),
-    [("255", "l1", "255"), ("24/2", "l1", "12"), ("0.50", "l2", "0.5"), ("1/255", "linf", "1/255")],
+    [
+        ("255", "l1", "255"),
+        ("24/2", "l1", "12"),
+        ("0.50", "l2", "0.5"),
+        ("1/255", "linf", "1/255"),
+        ("1e-8", "linf", "2.55e-06/255"),
+    ],
 )
 def test_radii_are_written_in_one_way(text: str, norm: str, written: str) -> None:
     assert canonical(text, norm) == written

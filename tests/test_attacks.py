@@ -9,7 +9,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import datasets
-from robustness.attacks import ATTACKS, NORMS, Goal, Perturbed, Victim, attack_condition, build, defaults, target_rule
+from robustness.attacks import (
+    AT_THE_BOUNDARY,
+    ATTACKS,
+    NORMS,
+    Goal,
+    Perturbed,
+    Victim,
+    attack_condition,
+    build,
+    defaults,
+    target_rule,
+)
+from robustness.attacks.attack import HAS_NORMS
 from robustness.attacks.losses import cross_entropy
 from robustness.errors import UsageError
 from robustness.models import Model
@@ -72,6 +84,18 @@ def test_contract(name: str, norm: str, linear: Linear) -> None:
     assert torch.equal(found.images, again.images)
 
 
+@pytest.mark.parametrize("name", HAS_NORMS)
+def test_a_norm_that_an_attack_lacks_is_refused_before_and_by_the_attack_itself(name: str, linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    lacking = set(NORMS) - set(HAS_NORMS[name])
+    assert lacking
+    for norm in lacking:
+        with pytest.raises(UsageError, match=f"attack {name} has no norm {norm}; it has "):
+            attack_condition(name, norm=norm)
+        with pytest.raises(UsageError, match=f"attack {name} has no norm {norm}; it has "):
+            ATTACKS[name](Victim(linear), images, Goal(labels), [generator(0, name, "0")] * 6, norm=norm)
+
+
 @every_attack
 def test_an_image_does_not_depend_on_its_batch_mates(name: str, linear: Linear) -> None:
     images, labels = images_and_labels(linear)
@@ -93,6 +117,24 @@ def test_runs_on_the_device_of_the_images(name: str, linear: Linear) -> None:
     linear.weight = linear.weight.cuda()
     found = attack(name, linear, images.cuda(), labels.cuda(), **settings(name, eps="0.02"))
     assert found.images.is_cuda
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name not in AT_THE_BOUNDARY])
+def test_where_another_network_decides_an_attack_goes_on_to_its_end(name: str, linear: Linear) -> None:
+    images, labels = images_and_labels(linear)
+    other = Linear(size=8)
+    other.weight = linear.weight + 0.7 * Linear(seed=1).weight
+    condition = attack_condition(name, **settings(name, eps="0.05"))  # type: ignore[arg-type]
+    found = {
+        elsewhere: build(condition)(
+            Victim(linear), images, Goal(labels, elsewhere=elsewhere), [generator(0, name, str(i)) for i in range(6)]
+        )
+        for elsewhere in (False, True)
+    }
+    assert (found[True].forward == found[True].forward[0]).all() and (found[True].forward >= found[False].forward).all()
+    lead = {key: other(one.images).gather(1, labels[:, None]).squeeze() for key, one in found.items()}
+    if len(set(found[False].forward.tolist())) > 1:  # some were let go early
+        assert lead[True].mean() < lead[False].mean()
 
 
 def two_classes(classifier: Linear) -> Linear:

@@ -135,6 +135,13 @@ def test_l1_rounding_stays_in_a_small_ball_of_a_large_image() -> None:
     assert (distance > 0.03).all()
 
 
+@pytest.mark.parametrize("eps", [0.01, 0.05, 0.25, 0.5])
+def test_l2_roundings_that_are_all_alike_stay_in_the_ball(eps: float) -> None:
+    origin = torch.full((1, 3, 224, 224), 178 / 255)
+    moved = NORMS["l2"].project(origin + 0.1, origin, eps)
+    assert eps * (1 - 1e-3) < NORMS["l2"].distance(moved - origin) <= eps * (1 + 1e-6)
+
+
 @given(seed=SEEDS, length=st.floats(1e-2, 80.0))
 def test_no_l1_step_of_the_same_length_raises_a_linear_function_more(seed: int, length: float) -> None:
     origin, slopes = two_images(seed)

@@ -232,8 +232,10 @@ def test_heads_can_be_replaced(name: str) -> None:
     assert model(images()).shape == (2, 5)
     heads = model.get_classifier() if "distilled" in name else [model.get_classifier()]
     assert [head.out_features for head in heads] == [5] * pit.CONFIGS[name].class_tokens
-    model.reset_classifier(0)
+    model.reset_classifier(0, "token")  # as timm calls it
     assert_close(model(images()), features)
+    with pytest.raises(ValueError, match="class tokens"):
+        model.reset_classifier(5, "avg")
 
 
 @pytest.mark.parametrize("kind", ["drop_rate", "pos_drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"])

@@ -15,7 +15,17 @@ from . import (  # noqa: F401 - importing registers
     spatial,
     square,
 )
-from .attack import ABOUT_MODELS, ATTACKS, GRADIENT_FREE, Attack, Perturbed, attack_condition, build, defaults
+from .attack import (
+    ABOUT_MODELS,
+    AT_THE_BOUNDARY,
+    ATTACKS,
+    GRADIENT_FREE,
+    Attack,
+    Perturbed,
+    attack_condition,
+    build,
+    defaults,
+)
 from .eight_bits import rounded_to_8_bits
 from .eps import as_pixels, canonical
 from .goal import TARGET_RULES, Goal, target_rule
@@ -26,6 +36,7 @@ from .worst_case import MOST_TARGETS
 __all__ = [
     "ABOUT_MODELS",
     "ATTACKS",
+    "AT_THE_BOUNDARY",
     "GRADIENT_FREE",
     "MOST_TARGETS",
     "NORMS",

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import UsageError
-from .attack import ATTACKS
+from .attack import AT_THE_BOUNDARY, ATTACKS, HAS_NORMS, check_norm
 from .goal import Goal
 from .losses import Loss, cross_entropy, difference_of_logits_ratio
 from .norms import NORMS, Norm
@@ -156,12 +155,7 @@ def restarted(
     steps: int,
     restarts: int,
 ) -> Found:
-    """Run Algorithm 1 from `restarts` random starts for each aim.
-
-    Raises UsageError for norm l1.
-    """
-    if norm == "l1":
-        raise UsageError("Auto-PGD is for the norms linf and l2; for l1 use pgd")
+    """Run Algorithm 1 from `restarts` random starts for each aim. norm: linf or l2."""
     ball = NORMS[norm]
 
     def attempt(where: Tensor, aim: Goal) -> Found:
@@ -186,6 +180,7 @@ def apgd_ce(
     restarts: int = 1,
 ) -> Found:
     """Ascend the cross-entropy. steps: of each restart. Raises UsageError for norm l1."""
+    check_norm("apgd-ce", norm)
     return restarted(victim, images, goal, [goal], generators, cross_entropy, norm, eps, steps, restarts)
 
 
@@ -201,6 +196,7 @@ def apgd_dlr(
     restarts: int = 1,
 ) -> Found:
     """Ascend the difference of logits ratio. Raises UsageError for norm l1 and for fewer than 3 classes."""
+    check_norm("apgd-dlr", norm)
     loss = difference_of_logits_ratio
     return restarted(victim, images, goal, [goal], generators, loss, norm, eps, steps, restarts)
 
@@ -220,6 +216,7 @@ def apgd_t(
 
     steps, restarts: for each class. Raises UsageError for norm l1 and for fewer than 4 classes.
     """
+    check_norm("apgd-t", norm)
     tried, loss = aims(victim(images), goal), difference_of_logits_ratio
     found = restarted(victim, images, goal, tried, generators, loss, norm, eps, steps, restarts)
     return found._replace(forward=found.forward + 1)
@@ -228,3 +225,5 @@ def apgd_t(
 ATTACKS.add("apgd-ce", perturbing(apgd_ce))
 ATTACKS.add("apgd-dlr", perturbing(apgd_dlr))
 ATTACKS.add("apgd-t", perturbing(apgd_t))
+AT_THE_BOUNDARY.add("apgd-t")
+HAS_NORMS |= dict.fromkeys(("apgd-ce", "apgd-dlr", "apgd-t"), ("linf", "l2"))

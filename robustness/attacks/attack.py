@@ -37,7 +37,8 @@ class Perturbed(NamedTuple):
 class Attack(Protocol):
     """Perturb images [B,3,H,W] in [0,1], none of which is at its goal yet, with one CPU generator an image.
 
-    Whatever image reached its goal on the way counts, not the last one alone.
+    Whatever image reached its goal on the way counts, not the last one alone; where another network decides, the last
+    one or the one of highest loss.
     """
 
     def __call__(self, victim: Victim, images: Tensor, goal: Goal, generators: Sequence[Generator], /) -> Perturbed:
@@ -48,6 +49,10 @@ class Attack(Protocol):
 # it seeks the nearest adversarial image.
 ATTACKS: Registry[Callable[..., Perturbed]] = Registry("attack")
 GRADIENT_FREE: set[str] = set()  # the names of those that ask for no gradient; each adds its own
+# The names of those that search for the first image at its goal, or the nearest; each adds its own. What they find lies
+# at the boundary of the network that they see, and hardly transfers to another.
+AT_THE_BOUNDARY: set[str] = set()
+HAS_NORMS: dict[str, tuple[str, ...]] = {}  # the norms of those that lack some; each adds its own
 ALWAYS_SHOWN = ("norm", "eps", "steps")
 ABOUT_MODELS = ("targeted", "surrogate")  # parameters of a condition that are no attack's own
 LENGTHS = ("eps", "step_size")  # parameters in pixel units
@@ -59,16 +64,26 @@ def defaults(name: str) -> dict[str, Any]:
     return {key: p.default for key, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
 
 
+def check_norm(name: str, norm: str) -> None:
+    """Raise UsageError for a norm that attack `name` lacks, or that there is not."""
+    NORMS[norm]
+    own = HAS_NORMS.get(name, tuple(NORMS))
+    if norm not in own:
+        raise UsageError(f"attack {name} has no norm {norm}; it has {' and '.join(own)}; pgd has all")
+
+
 def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **given: Value) -> Condition:
     """Describe attack `name` with the given parameters and defaults for the rest.
 
     targeted: the rule by which targets are chosen; surrogate: the model that the attack is made on. Parameters other
     than norm, eps and steps are written only where they differ from the default. Raises UsageError for a parameter that
-    the attack does not have, and for a value that makes no sense.
+    the attack does not have, a norm that it lacks, and a value that makes no sense.
     """
     known = defaults(name)
     if targeted:
         target_rule(targeted)
+    if surrogate and name in AT_THE_BOUNDARY:
+        log.warning("%s stops where the surrogate is fooled, which hardly transfers; mifgsm and pgd go on", name)
     strange = sorted(set(given) - set(known))
     if strange:
         raise UsageError(f"attack {name} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
@@ -80,7 +95,7 @@ def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **gi
     if step and eps and as_pixels(str(step)) > as_pixels(str(eps)):
         log.warning("%s: the step %s is longer than eps %s", name, step, eps)
     norm = str(values.get("norm", "linf"))
-    NORMS[norm]
+    check_norm(name, norm)
     written = {key: canonical(str(value), norm) if key in LENGTHS and value else value for key, value in values.items()}
     shown = [(key, value) for key, value in written.items() if key in ALWAYS_SHOWN or values[key] != known[key]]
     about = [(key, value) for key, value in (("targeted", targeted), ("surrogate", surrogate)) if value]

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from .apgd import apgd_ce, apgd_t
-from .attack import ATTACKS
+from .attack import AT_THE_BOUNDARY, ATTACKS, HAS_NORMS, check_norm
 from .fab import fab_t
 from .goal import Goal
 from .square import square
@@ -35,6 +35,7 @@ def autoattack(
 
     Each of the four draws from a generator of its own, so that it does the same whatever went before it.
     """
+    check_norm("autoattack", norm)
     seeds = [torch.randint(SEEDS, (len(PARTS),), generator=generator).tolist() for generator in generators]
 
     def attempt(part: int, where: Tensor) -> Found:
@@ -45,3 +46,5 @@ def autoattack(
 
 
 ATTACKS.add("autoattack", perturbing(autoattack))
+AT_THE_BOUNDARY.add("autoattack")
+HAS_NORMS["autoattack"] = ("linf", "l2")

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..errors import UsageError
-from .attack import ATTACKS, Perturbed
+from .attack import AT_THE_BOUNDARY, ATTACKS, HAS_NORMS, Perturbed, check_norm
 from .goal import Goal
 from .losses import margin
 from .norms import l2_distance
@@ -39,8 +38,7 @@ def cw(
     steps: of Adam for each c. initial_const: the first c; it rises tenfold until it is large enough. Raises UsageError
     for other norms than l2.
     """
-    if norm != "l2":
-        raise UsageError(f"attack cw has no norm {norm}; it has l2")
+    check_norm("cw", norm)
     nearest, best = images.clone(), torch.full(goal.labels.shape, torch.inf, device=images.device)
     const, low, high = torch.full_like(best, initial_const), torch.zeros_like(best), torch.full_like(best, torch.inf)
     passes = torch.zeros_like(goal.labels)
@@ -77,7 +75,7 @@ def _minimise(
         enough[active] |= reached
         closer = reached & (distance < best[active])
         nearest[active[closer]], best[active[closer]] = iterate[closer], distance[closer]
-        weight = (c * (margins < 0)).view(-1, 1, 1, 1)
+        weight = (c * (margins <= 0)).view(-1, 1, 1, 1)
         gradient = (2 * (iterate - origin) - weight * slope) * 2 * iterate * (1 - iterate)
         mean, square = mean.lerp(gradient, 1 - BETA1), square.lerp(gradient**2, 1 - BETA2)
         root = (square / (1 - BETA2**step)).sqrt_().add_(EPSILON)
@@ -93,3 +91,5 @@ def _minimise(
 
 
 ATTACKS.add("cw", cw)
+AT_THE_BOUNDARY.add("cw")
+HAS_NORMS["cw"] = ("l2",)

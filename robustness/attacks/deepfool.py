@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from ..errors import UsageError
-from .attack import ATTACKS, Perturbed
+from .attack import AT_THE_BOUNDARY, ATTACKS, HAS_NORMS, Perturbed, check_norm
 from .boundary import linear_distance
 from .goal import Goal
 from .losses import margin
@@ -35,8 +34,7 @@ def deepfool(
     alone is. Iterates are kept in [0,1], which the paper leaves out. Raises UsageError for norm l1: its steps change
     one value, which soon ends at the edge of the range.
     """
-    if norm not in ("l2", "linf"):
-        raise UsageError(f"attack deepfool has no norm {norm}; it has l2 and linf")
+    check_norm("deepfool", norm)
     nearest, change = images.clone(), torch.zeros_like(images)
     forward, backward = torch.zeros_like(goal.labels), torch.zeros_like(goal.labels)
     if goal.targets is None:
@@ -83,3 +81,5 @@ def _to_the_boundary(victim: Victim, images: Tensor, goal: Goal, rivals: Tensor,
 
 
 ATTACKS.add("deepfool", deepfool)
+AT_THE_BOUNDARY.add("deepfool")
+HAS_NORMS["deepfool"] = ("l2", "linf")

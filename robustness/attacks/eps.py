@@ -20,7 +20,7 @@ def canonical(text: str, norm: str) -> str:
     if not 0 < value <= longest:
         hint = f"; pixels are in [0, 1], did you mean {text}/{GREY_LEVELS}?" if norm == "linf" and value > 1 else ""
         raise UsageError(f"{text} is no length for norm {norm}: above 0 and at most {longest:g}{hint}")
-    return f"{round(value * GREY_LEVELS, 6):g}/{GREY_LEVELS}" if norm == "linf" else f"{value:g}"
+    return f"{value * GREY_LEVELS:g}/{GREY_LEVELS}" if norm == "linf" else f"{value:g}"
 
 
 def as_pixels(text: str) -> float:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import UsageError
-from .attack import ATTACKS
+from .attack import AT_THE_BOUNDARY, ATTACKS, HAS_NORMS, check_norm
 from .goal import Goal
 from .losses import lead_over_label, margin
 from .norms import NORMS
@@ -144,8 +143,7 @@ def fab_t(
     steps: for each class. An image that is nowhere at its goal within eps comes back as it was. Raises UsageError for
     norm l1.
     """
-    if norm == "l1":
-        raise UsageError("FAB is for the norms linf and l2; for l1 use pgd")
+    check_norm("fab-t", norm)
 
     def attempt(where: Tensor, aim: Goal) -> Found:
         return walk(victim, images[where], goal[where], aim, norm, eps, steps)
@@ -155,3 +153,5 @@ def fab_t(
 
 
 ATTACKS.add("fab-t", perturbing(fab_t))
+AT_THE_BOUNDARY.add("fab-t")
+HAS_NORMS["fab-t"] = ("linf", "l2")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from .attack import ATTACKS, Perturbed
+from .attack import AT_THE_BOUNDARY, ATTACKS, Perturbed
 from .boundary import linear_distance
 from .goal import Goal
 from .losses import margin
@@ -71,3 +71,4 @@ def _projected(change: Tensor, radius: Tensor, ball: Norm) -> Tensor:
 
 
 ATTACKS.add("fmn", fmn)
+AT_THE_BOUNDARY.add("fmn")

@@ -1,7 +1,7 @@
 """What an attack is after: any class but the right one, or one that was chosen for the image."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -17,30 +17,36 @@ class Goal:
     """The aim for each image of a batch.
 
     labels: int64 [B], the right class. targets: int64 [B], the class that the classifier is to be brought to, none of
-    them the label; None for an attack that is content with any class but the label.
+    them the label; None for an attack that is content with any class but the label. elsewhere: whether a network other
+    than the attacked one decides, so that nothing on the way is a success and the attack goes on to its end.
     """
 
     labels: Tensor
     targets: Tensor | None = None
+    elsewhere: bool = False
 
     def reached(self, logits: Tensor) -> Tensor:
         """Say which images of logits [B,K] are where the attack wants them: bool [B]."""
+        if self.elsewhere:
+            return torch.zeros_like(self.labels, dtype=torch.bool)
         decided = logits.argmax(1)
         return decided != self.labels if self.targets is None else decided == self.targets
 
     def __getitem__(self, where: Where) -> "Goal":
         """Return the goals of some of the images."""
-        return Goal(self.labels[where], None if self.targets is None else self.targets[where])
+        return replace(self, labels=self.labels[where], targets=None if self.targets is None else self.targets[where])
 
     @staticmethod
     def joined(goals: Sequence["Goal"]) -> "Goal":
-        """Put goals together, one after the other; all of them have targets, or none."""
+        """Put goals together, one after the other; all of them have targets, or none, and are decided alike."""
         targets = [goal.targets for goal in goals if goal.targets is not None]
-        return Goal(torch.cat([goal.labels for goal in goals]), torch.cat(targets) if targets else None)
+        labels = torch.cat([goal.labels for goal in goals])
+        return replace(goals[0], labels=labels, targets=torch.cat(targets) if targets else None)
 
     def to(self, device: torch.device) -> "Goal":
         """Return the goals on another device."""
-        return Goal(self.labels.to(device), None if self.targets is None else self.targets.to(device))
+        targets = None if self.targets is None else self.targets.to(device)
+        return replace(self, labels=self.labels.to(device), targets=targets)
 
     def __len__(self) -> int:
         return len(self.labels)

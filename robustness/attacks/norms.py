@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from ..registry import Registry
 
 TINY = 1e-12  # floor of an L2 norm that divides: a zero gradient gives a zero step, not NaN
+ROUNDING = 1e-6  # share of eps that rounding may add
 BISECTIONS = 32  # of an interval of length 1 at most: what is left of it, over all values of an image, is 4e-5
 
 
@@ -63,16 +64,21 @@ def linf_uniform(origin: Tensor, eps: float, generators: Sequence[Generator]) ->
 
 
 def l2_distance(delta: Tensor) -> Tensor:
-    """Return the Euclidean length of each image's change: [B,3,H,W] → [B]."""
-    length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
-    return length
+    """Return the Euclidean length of each image's change: [B,3,H,W] → [B]. In float32 errors that are alike add up."""
+    length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1, dtype=torch.float64)
+    return length.to(delta.dtype)
 
 
 def l2_project(images: Tensor, origin: Tensor, eps: float) -> Tensor:
-    """Project onto the L2 ball of radius eps around origin, then clip to [0,1], which only brings it closer."""
+    """Project onto the L2 ball of radius eps around origin, then clip to [0,1], which only brings it closer.
+
+    Where all values are alike, all sums are rounded alike: images that this takes beyond eps go back by one rounding.
+    """
     delta = images - origin
     shrink = (eps / l2_distance(delta).clamp_min(TINY)).clamp_max(1)
-    return (origin + delta * _per_image(shrink)).clamp_(0, 1)
+    moved = (origin + delta * _per_image(shrink)).clamp_(0, 1)
+    beyond = l2_distance(moved - origin) > eps * (1 + ROUNDING)
+    return torch.where(_per_image(beyond), torch.nextafter(moved, origin), moved) if bool(beyond.any()) else moved
 
 
 def l2_steepest(gradient: Tensor) -> Tensor:

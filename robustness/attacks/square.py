@@ -16,8 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import UsageError
-from .attack import ATTACKS, GRADIENT_FREE
+from .attack import ATTACKS, GRADIENT_FREE, HAS_NORMS, check_norm
 from .goal import Goal
 from .losses import Loss, cross_entropy, margin
 from .norms import NORMS, TINY
@@ -87,18 +86,19 @@ def l2_proposal(eps: float, side: int, best: Tensor, images: Tensor, draws: Tens
 
 
 def bump(side: int, device: torch.device) -> Tensor:
-    """Return the pattern of a window of L2 length 1: a hill in one half and a hollow in the other, [side,side]."""
+    """Return the pattern of a window of L2 length 1: a hill in one half and as much of a hollow in the other."""
     half = side // 2
     pattern = torch.cat([_hill(half, side), -_hill(side - half, side)])
     return (pattern / pattern.square().sum().sqrt()).to(device)
 
 
 def _hill(height: int, width: int) -> Tensor:
-    """Return Σ_{k=d}^{n} 1/(k+1)² for values whose distance from the middle is d, n being the largest there is."""
+    """Return Σ_{k=d}^{n} 1/(k+1)² for values whose distance from the middle is d, n being the largest; of length 1."""
     rows = (torch.arange(height) - height // 2).abs()
     columns = (torch.arange(width) - width // 2).abs()
     terms = 1 / torch.arange(1, max(height, width) // 2 + 2) ** 2
-    return terms.flip(0).cumsum(0).flip(0)[rows[:, None].maximum(columns)]
+    hill = terms.flip(0).cumsum(0).flip(0)[rows[:, None].maximum(columns)]
+    return hill / hill.square().sum().sqrt()
 
 
 def _turned(pattern: Tensor, draws: Tensor) -> Tensor:
@@ -206,8 +206,7 @@ def square(
     after the other would take, whoever else is in the batch; those tried ahead in vain come on top. Raises UsageError
     for norm l1.
     """
-    if norm not in SEARCHES:
-        raise UsageError(f"square is for the norms {' and '.join(SEARCHES)}, not {norm}")
+    check_norm("square", norm)
     start, proposal, numbers = SEARCHES[norm]
     loss = margin if goal.targets is None else cross_entropy
     best, shape = start(images, eps, generators), (queries, numbers + images.shape[1])
@@ -231,3 +230,4 @@ def square(
 
 ATTACKS.add("square", perturbing(square))
 GRADIENT_FREE.add("square")
+HAS_NORMS["square"] = tuple(SEARCHES)

@@ -76,7 +76,7 @@ class Victim:
     def _differentiated(self, losses: Tensor, pixels: Tensor) -> Tensor:
         if not losses.requires_grad:
             raise RunError("no gradient of the model reaches the pixels; attack it with one that needs none (square)")
-        (gradient,) = torch.autograd.grad(losses.sum(), pixels)
+        (gradient,) = torch.autograd.grad(losses, pixels, torch.ones_like(losses))
         return gradient
 
     def _filled(self, images: Tensor) -> Tensor:
