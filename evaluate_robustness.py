@@ -24,6 +24,7 @@ if TYPE_CHECKING or not __package__:
     import pit
     import reports
     from robustness import computing, engine, execution, forecast, interrupts, listings, metrics, plan, runs, watching
+    from robustness.checks import check_reports
     from robustness.command_line import parse
     from robustness.errors import RunError, UsageError
     from robustness.job import Request, prepare, request
@@ -36,6 +37,7 @@ if TYPE_CHECKING or not __package__:
 else:  # installed below one root name
     from . import datasets, pit, reports  # noqa: F401
     from .robustness import computing, engine, execution, forecast, interrupts, listings, metrics, plan, runs, watching
+    from .robustness.checks import check_reports
     from .robustness.command_line import parse
     from .robustness.errors import RunError, UsageError
     from .robustness.job import Request, prepare, request
@@ -80,6 +82,7 @@ def evaluate(options: Options, command: str) -> int:
     for the user.
     """
     if options.fold:
+        check_reports(options, reports.FORMATS)
         run = reopened(options.fold)
         reports.read_header(options.fold)  # refuses one that reports cannot rely on
         return conclude(run, options)
@@ -90,7 +93,8 @@ def evaluate(options: Options, command: str) -> int:
     pictures = Pictures(data, [view_of(model.preprocessing) for model in job.lineup.evaluated], asked)
     if job.options.dry_run:
         subjects = job.lineup.subjects(pictures.seen(job.groups), interrupts.Stop())
-        print(forecast.describe(job.groups, subjects, job.found, job.settings, job.header))
+        surrogates = {spec: model.classifier for spec, model in job.lineup.surrogates.items()}
+        print(forecast.describe(job.groups, subjects, surrogates, job.found, job.settings, job.header))
         return DONE
     suites = [suite for suite in dict.fromkeys(group.suite for group in job.groups) if suite != plan.CLEAN_SUITE]
     with interrupts.stoppable() as stop, runs.opened(job.options, job.header, suites, job.world) as (run, claims):
@@ -228,6 +232,8 @@ def report(run: Store, options: Options, resamples: int = 10_000) -> str:
     failures = run.failures()
     if failures.num_rows:
         failures.to_pandas().to_csv(run.folder / "failures.csv", index=False)
+    else:  # what failed may have been done again
+        (run.folder / "failures.csv").unlink(missing_ok=True)
     names = [model["name"] for model in header["identity"]["models"]]
     found = metrics.compare(records, seed=seed, resamples=resamples, models=names)
     comparison = reports.Comparison(found.differences, found.ranking, found.consistency)

@@ -8,12 +8,14 @@ from .errors import UsageError
 from .models import Model
 from .options import Options
 from .plan import Group
+from .shards import World
 
 WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
 
 
-def check_options(options: Options, formats: Collection[str]) -> None:
+def check_options(options: Options, formats: Collection[str], world: World) -> None:
     """Raise UsageError for flags that contradict each other or ask for what there is not. formats: of reports."""
+    check_reports(options, formats)
     if not options.model:
         raise UsageError("--model is missing; --list-models shows what there is, no flags at all run the demo")
     if not (options.suite or options.attack):
@@ -34,12 +36,18 @@ def check_options(options: Options, formats: Collection[str]) -> None:
         raise UsageError("--checkpoint needs exactly one --model")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} is not at least 1")
-    if options.max_failures < 0:
-        raise UsageError(f"--max-failures {options.max_failures} is below 0")
+    if options.repair and world.size > 1:
+        raise UsageError("--repair would put aside what the other processes write; use it with one process, then go on")
     if options.sample and options.data:
         raise UsageError("--sample and --data exclude each other")
     if options.name is not None and (Path(options.name).name != options.name or options.name.startswith(".")):
         raise UsageError(f"--name {options.name!r} is not a plain folder name; --out says where runs are kept")
+
+
+def check_reports(options: Options, formats: Collection[str]) -> None:
+    """Raise UsageError for reports that there are not, and for a number of accepted failures that makes no sense."""
+    if options.max_failures < 0:
+        raise UsageError(f"--max-failures {options.max_failures} is below 0")
     if unknown := set(options.formats) - set(formats):
         raise UsageError(f"unknown format {', '.join(sorted(unknown))}; known: {', '.join(formats)}")
 

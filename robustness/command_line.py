@@ -1,8 +1,8 @@
-"""From the words of a command line to options: flags, and below them the file that --config names."""
+"""From the words of a command line to options: flags, below them the file that --config names, and the environment."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ EXAMPLES = """Examples of what may follow `python evaluate_robustness.py`:
   --model resnet50 --attack pgd --eps 1/255,4/255 --data imagenet/val
   --model mine.py:build --checkpoint mine.pth --suite imagenet --sample
 """
+DATA_ROOT = "ROBUSTNESS_DATA"  # of the environment
+NEGATIVES = {f"no_{field.name}": field.name for field in fields(Options) if field.default is True}
 
 
 def parse(words: Sequence[str]) -> Options | None:
-    """Read the flags, and below them the file that --config names; None when the help was printed instead.
+    """Read flags, file and environment, the first to say something counts; None when the help was printed instead.
 
     Raises UsageError for flags that do not exist or have values of the wrong type, and for the file.
     """
@@ -55,7 +57,7 @@ def parse(words: Sequence[str]) -> Options | None:
     try:
         options = app(words)
         if options is not None and options.config is not None:
-            config = Dict(_read(options.config))
+            config = Dict(_without_negatives(_read(options.config), options.config))
             config.source = str(options.config)
             app.config = (config,)
             options = app(words)
@@ -63,8 +65,11 @@ def parse(words: Sequence[str]) -> Options | None:
         raise UsageError(_told(str((error.unused_tokens or [""])[0]))) from error
     except CycloptsError as error:
         raise UsageError(str(error)) from error
-    if options is not None:
-        _check_encoding(options)
+    if options is None:
+        return None
+    if options.data_root is None and (root := os.environ.get(DATA_ROOT)):
+        options = replace(options, data_root=Path(root))
+    _check_encoding(options)
     return options
 
 
@@ -91,6 +96,25 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UsageError(f"--config {file} holds no names with values, such as `suite: imagenet-c`")
     return content
+
+
+def _without_negatives(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Write `no-jpeg: true` as `jpeg: false`; cyclopts takes either name for the flag's own.
+
+    Raises UsageError for a negative of what is neither true nor false, and beside the flag itself.
+    """
+    plain = dict(content)
+    for name, value in content.items():
+        flag = NEGATIVES.get(name.replace("-", "_"))
+        if flag is None:
+            continue
+        if not isinstance(value, bool):
+            raise UsageError(f"--config {file}: {name} is {value!r}; it takes true or false")
+        del plain[name]
+        if flag in plain:
+            raise UsageError(f"--config {file} says {name}, and {flag} in other words too; leave one out")
+        plain[flag] = not value
+    return plain
 
 
 def _told(word: str) -> str:

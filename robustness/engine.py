@@ -133,12 +133,11 @@ def evaluate(batches: Iterable[Batch], task: Task, subjects: Sequence[Subject], 
     with Writer() as writer, Lanes(settings.lanes, run.stopwatch) as lanes, _corrupting(settings.device) as pool:
         for batch in run.stopwatch.waiting("wait for pictures", _uploaded(batches, run.settings.device)):
             run.stopwatch.add("decode", batch.seconds)
-            failed = [(failure.sample_id, failure.reason) for failure in batch.failures]
-            run.store.fail(task.name(batch.index), _failures(task, failed))
+            unread = [(failure.sample_id, failure.reason) for failure in batch.failures]
             evaluator = Evaluator(batch, subjects, run.settings, run.surrogates, run.stopwatch, lanes, pool)
             for group in task.groups:
-                for part, table, failures in _blocks(evaluator, task, group, batch.index, run):
-                    writer.submit(_keeping(part, table, failures, run))
+                for part, table, spoilt in _blocks(evaluator, task, group, batch.index, run):
+                    writer.submit(_keeping(part, table, _failures(task, [*unread, *spoilt]), run))
                     done += 1
                     run.hear()
             run.claims.release(task.name(batch.index))
@@ -174,8 +173,8 @@ def _keeping(part: str, table: pa.Table, failures: pa.Table, run: Run) -> Callab
 
 def _blocks(
     evaluator: Evaluator, task: Task, group: Group, index: int, run: Run
-) -> Iterator[tuple[str, pa.Table, pa.Table]]:
-    """Evaluate the group's blocks that are missing and free on one batch: each one's part, records and failures.
+) -> Iterator[tuple[str, pa.Table, list[tuple[str, str]]]]:
+    """Evaluate the group's blocks that are missing and free on one batch: each one's part, records and spoilt samples.
 
     A block is claimed when its first condition is begun with, which may be before the block in front is yielded.
     """
@@ -201,7 +200,7 @@ def _blocks(
         run.advance(len(verdicts) * len(samples.sample_ids))
         part, size = claimed[0]
         if len(tables) == size:
-            yield part, pa.concat_tables(tables), _failures(task, evaluator.spoilt)
+            yield part, pa.concat_tables(tables), evaluator.spoilt
             tables, evaluator.spoilt = [], []
             claimed.popleft()
 

@@ -62,7 +62,7 @@ class Subject:
     """A classifier under test.
 
     views: for each kind of `Group.view`, the index of the samples' view that it sees. judge: the same network in fp32,
-    which has the last word on attacks, where `classifier` computes in less.
+    which is attacked and has the last word, where `classifier` computes in less.
     """
 
     name: str
@@ -205,29 +205,31 @@ class Evaluator:
             self._logits[key] = self._in_batches(classifier or subject.classifier, self.samples.views[view]).cpu()
         return self._logits[key]
 
-    def challenged(self, subject: Subject, group: Group, _condition: Condition) -> Verdict:
+    def challenged(self, subject: Subject, group: Group, condition: Condition) -> Verdict:
         """Judge each foreground on the first background that flips its classification."""
         samples, view, scoring = self.samples, subject.views[group.view], group.scoring
         device = self.settings.device
         logits, tried = worst_background(
-            lambda images: refuse_not_finite(self._in_batches(subject.classifier, images).cpu()),
+            lambda images: self._in_batches(subject.classifier, images).cpu(),
             lambda logits: scoring.class_logits(logits).argmax(1),
             samples.views[view].to(device),
             samples.masks[view].to(device),
             scoring.positions(samples.labels),
             samples.backgrounds[view].to(device),
             self.settings.batch_size,
+            patient=self.settings.keep_going,
         )
-        return replace(scoring.judge(logits, samples.labels), queries=tried)
+        return replace(self._judge(subject, group, condition, logits), queries=tried)
 
     def attacked(self, subject: Subject, group: Group, condition: Condition) -> AttackVerdict:
         """Attack the images and judge what comes of it; with a surrogate the attack sees the surrogate alone.
 
+        The attack sees what judges: an image that is let go because it fools another precision may not fool this one.
         A benchmark with classes of its own is attacked in these: the attack sees their scores.
         """
         view, judge = subject.views[group.view], subject.judge or subject.classifier
         surrogate = str(dict(condition.params).get("surrogate", ""))
-        attacker = self.surrogates[surrogate] if surrogate else subject.classifier
+        attacker = self.surrogates[surrogate] if surrogate else judge
         clean_logits = self.logits(subject, view, judge)
 
         def asked(images: Tensor) -> Tensor:

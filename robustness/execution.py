@@ -68,8 +68,12 @@ def execute(
     refresh: writes a report for those who watch. say: tells them a line. Raises RunError, and what `pictures` raise.
     """
     tasks = tasks_of(job)
-    if run.header["end"] and not any(task.missing(run) for task in tasks):
+    if any(task.missing(run) for task in tasks):
+        run.unfinish()
+    elif run.header["end"]:
         say(f"{run.folder} is complete: nothing to do")
+        if not (run.folder / examples.TABLE).exists():
+            illustrate(job, pictures, run, job.settings, stop)
         return
     before, begun = attack_audit.weights_of(job.lineup.evaluated, job.groups), time.perf_counter()
     stopwatch = Stopwatch(job.settings.device if job.options.profile else None)
@@ -83,9 +87,10 @@ def execute(
     if job.options.profile:
         say(stopwatch.report(time.perf_counter() - begun))
     if job.world.leads:
-        run.finish(now(), [asdict(finding) for finding in audit(job, pictures, run, before, means.settings)])
-        if "html" in job.options.formats:
-            illustrate(job, pictures, run, means.settings)
+        findings = audit(job, pictures, run, before, means.settings, stop)
+        stop.check()
+        run.finish(now(), [asdict(finding) for finding in findings])
+    illustrate(job, pictures, run, means.settings, stop)
 
 
 def work_through(tasks: Sequence[Task], job: Job, pictures: Pictures, means: Run, stop: Stop) -> None:
@@ -103,7 +108,9 @@ def work_through(tasks: Sequence[Task], job: Job, pictures: Pictures, means: Run
         helping = True
 
 
-def audit(job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str], settings: Settings) -> list[Finding]:
+def audit(
+    job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str], settings: Settings, stop: Stop
+) -> list[Finding]:
     """Look for what speaks against the attacks' results: in the records, and by probing the models with a few images.
 
     weights: hashes from before the run. settings: those that the run ended with.
@@ -113,20 +120,25 @@ def audit(job: Job, pictures: Pictures, run: Store, weights: Mapping[str, str], 
         return []
     group, findings = attacked[0], audit_records(run.frame())
     batch = pictures.first([group], attack_audit.PROBED)
-    subjects = job.lineup.subjects(pictures.seen([group]), Stop())
+    subjects = job.lineup.subjects(pictures.seen([group]), stop)
     for subject, model in zip(subjects, job.lineup.evaluated, strict=True) if batch.sample_ids else ():
         images = as_float(batch.views[subject.views[group.view]].to(settings.device))
         labels = group.scoring.positions(batch.labels).to(settings.device)
-        findings += attack_audit.audit_model(subject.name, model, group, images, labels, settings)
+        findings += attack_audit.audit_model(subject, model, group, images, labels, settings)
     return [*findings, *attack_audit.audit_weights(weights, attack_audit.weights_of(job.lineup.evaluated, job.groups))]
 
 
-def illustrate(job: Job, pictures: Pictures, run: Store, settings: Settings) -> None:
-    """Make pictures of the first images that can be read of the first data set that is corrupted or attacked."""
+def illustrate(job: Job, pictures: Pictures, run: Store, settings: Settings, stop: Stop) -> None:
+    """Make pictures of the first images that can be read of the first data set that is corrupted or attacked.
+
+    Of several processes the one that leads makes them, and only for a page that shows them.
+    """
+    if not job.world.leads or "html" not in job.options.formats:
+        return
     for dataset in dict.fromkeys(group.dataset for group in job.groups):
         if shown := examples.chosen([group for group in job.groups if group.dataset == dataset]):
             groups = [group for group, _ in shown]
-            subjects = job.lineup.subjects(pictures.seen(groups), Stop())
+            subjects = job.lineup.subjects(pictures.seen(groups), stop)
             batch = pictures.first(groups, examples.IMAGES)
             if batch.sample_ids:
                 made = examples.pictures(batch, subjects, shown, settings)

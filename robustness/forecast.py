@@ -8,13 +8,16 @@ from typing import Any
 
 import torch
 
+from . import challenge
 from .attacks import MOST_TARGETS, attack_condition, defaults
+from .classifier import Classifier
 from .condition import Condition
 from .evaluation import Settings, Subject
 from .plan import Found, Group
 
 AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
 TRIES_TARGETS = ("apgd-t", "fab-t")  # one after the other
+JUDGED = 2  # times is what an attack comes to: as it is, and rounded to 8 bits
 BACKWARD = 2  # a backward pass to the pixels costs about two forward passes
 MOST_TIMED = 32  # images: more tell nothing new, and may not fit
 
@@ -22,41 +25,58 @@ MOST_TIMED = 32  # images: more tell nothing new, and may not fit
 def describe(
     groups: Sequence[Group],
     subjects: Sequence[Subject],
+    surrogates: Mapping[str, Classifier],
     found: Mapping[str, Found],
     settings: Settings,
     header: Mapping[str, Any],
 ) -> str:
     """Write the plan: data, models, conditions, samples, forward passes and an estimate of the time.
 
-    found: the data sets, by the name that groups use. header: of `header.header`. Times each model once.
+    surrogates: by the name that conditions use. found: the data sets, by the name that groups use. header: of
+    `header.header`. Times each model once.
     """
     lines = [f"note: {note}" for note in header["notes"]]
     for data in header["identity"]["data"]:
         path = header["environment"]["paths"][data["dataset"]]
         lines.append(f"data: {data['dataset']}, {data['count']:,} images, {data['layout']}, {path}")
     lines += [f"model: {m['name']}, {m['source']}" for m in header["identity"]["models"]]
-    passes = 0
+    passes, seconds = 0, 0.0
+    own = sum(seconds_per_image(subject.classifier, settings) for subject in subjects)
+    lent = {spec: len(subjects) * seconds_per_image(other, settings) for spec, other in surrogates.items()}
     for (suite, dataset), together in groupby(groups, key=lambda group: (group.suite, group.dataset)):
         sizes = [(group.size(found), group.conditions) for group in together]
         records = sum(images * len(conditions) for images, conditions in sizes)
-        cost = sum(images * sum(map(passes_of, conditions)) for images, conditions in sizes)
+        backgrounds = _backgrounds(found[dataset], header["identity"]["limit"])
+        cost = 0
+        for condition, images in ((condition, images) for images, conditions in sizes for condition in conditions):
+            each, surrogate = passes_of(condition, backgrounds), dict(condition.params).get("surrogate")
+            away = each - JUDGED if surrogate else 0
+            cost += images * each
+            seconds += images * (away * lent.get(str(surrogate), 0) + (each - away) * own)
         passes += cost
         lines.append(
             f"suite: {suite} on {dataset}, {sum(len(conditions) for _, conditions in sizes)} conditions, "
             f"{records:,} records, at most {cost:,} forward passes a model"
         )
-    seconds = passes * sum(seconds_per_image(subject, settings) for subject in subjects)
     lines.append(f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes")
     lines.append(f"time: about {_duration(seconds)} at most on {header['environment']['device']}")
     return "\n".join(lines)
 
 
-def passes_of(condition: Condition) -> int:
+def passes_of(condition: Condition, backgrounds: int = challenge.BACKGROUNDS) -> int:
     """Count the forward passes that one image costs at most; a backward pass counts as two.
 
-    What an attack comes to is judged twice: as it is, and rounded to 8 bits.
+    What an attack comes to is judged, as it is and rounded to 8 bits. backgrounds: of the Backgrounds Challenge.
     """
-    return 1 if condition.kind != "attack" else _passes_of_attack(condition) + 2
+    if condition.kind == "challenge":
+        return backgrounds
+    return 1 if condition.kind != "attack" else _passes_of_attack(condition) + JUDGED
+
+
+def _backgrounds(found: Found, limit: int | None) -> int:
+    """Count the backgrounds of a data set; as many as were published where a limit, which is not theirs, hides some."""
+    count = sum(found.counts.get(challenge.PART, {}).values())
+    return max(count, challenge.BACKGROUNDS) if count == limit else count
 
 
 def _passes_of_attack(condition: Condition) -> int:
@@ -76,13 +96,13 @@ def _passes_of_attack(condition: Condition) -> int:
     return attempts * (slopes * (1 + BACKWARD) + looks) + (name in TRIES_TARGETS)  # which are chosen first
 
 
-def seconds_per_image(subject: Subject, settings: Settings) -> float:
+def seconds_per_image(classifier: Classifier, settings: Settings) -> float:
     """Time a forward pass of at most MOST_TIMED images: the second of two, divided by their number."""
     images = torch.full((min(settings.batch_size, MOST_TIMED), 3, 224, 224), 0.5, device=settings.device)
     with torch.inference_mode():
-        subject.classifier(images)
+        classifier(images)
         start = time.perf_counter()
-        subject.classifier(images).cpu()  # waits for the device
+        classifier(images).cpu()  # waits for the device
     return (time.perf_counter() - start) / len(images)
 
 

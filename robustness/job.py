@@ -33,16 +33,17 @@ class Request:
 def request(options: Options, formats: Collection[str], environ: Mapping[str, str]) -> Request:
     """Read what they ask for, the demo if nothing. formats: of reports. Raises UsageError for what makes no sense."""
     options = _demo(options) if options.chooses_nothing else options
-    check_options(options, formats)
+    world = shards.world(environ)
+    check_options(options, formats, world)
     suites = asked_suites(options.suite)
     attacks = attack_conditions(options.suite, options.attack, options.attack_flags)
-    world = shards.world(environ)
     return Request(options, suites, attacks, computing.settings(options, world), computing.workers(options), world)
 
 
 def _demo(options: Options) -> Options:
-    """Ask for the bundled model on the bundled photographs, corrupted and attacked."""
-    suite, attack, eps = ("imagenet-c",), ("fgsm", "pgd"), options.eps or ("1/255",)
+    """Ask for the bundled model on the bundled photographs, corrupted and attacked: in linf, as the radius is meant."""
+    suite, attack = ("imagenet-c",), ("fgsm", "pgd")
+    eps = options.eps or (("1/255",) if options.norm in (None, "linf") else ())
     return replace(options, model=(BUNDLED,), sample=True, suite=suite, attack=attack, eps=eps)
 
 

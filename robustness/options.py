@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Group, Parameter, Token
+from cyclopts import CoercionError, Group, Parameter, Token, convert
 
 from .attack_flags import AttackFlags
 from .classifier import Precision
@@ -24,10 +24,23 @@ def _split(_type: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(part.strip() for token in tokens for part in str(token.value).split(",") if part.strip())
 
 
+def _whole(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Read a whole number, or a word where there is one; cyclopts by itself would round."""
+    read = convert(kind, tokens)
+    for token in tokens:
+        if isinstance(read, int) and "." in token.value and float(token.value) != read:
+            raise CoercionError(token=token, target_type=int)
+    return read
+
+
 _EMPTY = Parameter(negative="", show_default=False)
+_WHOLE = Parameter(converter=_whole)
 Repeated = Annotated[tuple[str, ...], _EMPTY, Parameter(n_tokens=1, accepts_keys=False)]
 Listed = Annotated[tuple[str, ...], _EMPTY, Parameter(n_tokens=1, converter=_split, accepts_keys=False)]
 Switch = Annotated[bool, _EMPTY]
+Whole = Annotated[int, _WHOLE]
+WholeIfAny = Annotated[int | None, _WHOLE]
+WholeOrAuto = Annotated[int | Literal["auto"], _WHOLE]
 
 
 @Parameter(name="*")
@@ -44,11 +57,11 @@ class Options:
 
     data: Annotated[str | None, Parameter(group=DATA)] = None
     """The data for the suites given: a folder, archives, a folder of parquet files or shards, hf://org/name."""
-    data_root: Annotated[Path | None, Parameter(group=DATA, env_var="ROBUSTNESS_DATA")] = None
-    """Where all data sets live, found by their usual names."""
+    data_root: Annotated[Path | None, Parameter(group=DATA)] = None
+    """Where all data sets live, found by their usual names; else $ROBUSTNESS_DATA."""
     sample: Annotated[Switch, Parameter(group=DATA)] = False
     """Use the 20 bundled photographs."""
-    limit: Annotated[int | None, Parameter(group=DATA)] = None
+    limit: Annotated[WholeIfAny, Parameter(group=DATA)] = None
     """Only the first N samples of a fixed order that mixes classes."""
     decode: Annotated[Literal["fast", "pillow"], Parameter(group=DATA)] = "fast"
     """Decode and resize fast, at most two grey levels from Pillow, or exactly as Pillow does."""
@@ -61,18 +74,18 @@ class Options:
     """Store corrupted images as JPEG of quality 85, as the published ImageNet-C did, or keep them in memory."""
     preprocessing: Annotated[Literal["benchmark", "model"], Parameter(group=MEASURES)] = "benchmark"
     """Prepare the pictures of ImageNet-A, -O, -R, -Sketch and ObjectNet as their authors do or as the model states."""
-    seed: Annotated[int, Parameter(group=MEASURES)] = 0
+    seed: Annotated[Whole, Parameter(group=MEASURES)] = 0
     """Of everything random."""
 
     norm: Annotated[Literal["linf", "l2", "l1"] | None, Parameter(group=ATTACK)] = None
     """What the radius is a length in; linf if not given."""
     eps: Annotated[Listed, Parameter(group=ATTACK)] = ()
     """Radii, pixels in [0, 1]: 4/255, or 1/255,2/255,4/255 for a curve."""
-    steps: Annotated[int | None, Parameter(group=ATTACK)] = None
+    steps: Annotated[WholeIfAny, Parameter(group=ATTACK)] = None
     """Steps of an iterative attack (pgd: 40)."""
     step_size: Annotated[str | None, Parameter(group=ATTACK)] = None
     """Length of a step (pgd: eps/4)."""
-    restarts: Annotated[int | None, Parameter(group=ATTACK)] = None
+    restarts: Annotated[WholeIfAny, Parameter(group=ATTACK)] = None
     """Random restarts (pgd: 1)."""
     targeted: Annotated[Literal["least-likely", "runner-up", "random"] | None, Parameter(group=ATTACK)] = None
     """Bring each image to a class of its own."""
@@ -84,12 +97,12 @@ class Options:
     device: Annotated[str, Parameter(group=COMPUTING)] = "auto"
     """auto, cpu, cuda or cuda:1."""
     precision: Annotated[Precision, Parameter(group=COMPUTING)] = "fp32"
-    """Arithmetic of the model; verdicts are compared with fp32 in mind."""
+    """Arithmetic of the model; under bf16 and fp16 attacks and their verdicts stay in fp32."""
     compile: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Translate the model with torch.compile: a minute or more at the start, then faster."""
-    batch_size: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
+    batch_size: Annotated[WholeOrAuto, Parameter(group=COMPUTING)] = "auto"
     """Images a forward pass, halved when memory runs out; changes the speed and nothing else."""
-    workers: Annotated[int | Literal["auto"], Parameter(group=COMPUTING)] = "auto"
+    workers: Annotated[WholeOrAuto, Parameter(group=COMPUTING)] = "auto"
     """Threads that decode images."""
     keep_going: Annotated[Switch, Parameter(group=COMPUTING)] = False
     """Count samples whose logits are not finite as wrong and as failures, instead of stopping; not under attack."""
@@ -108,7 +121,7 @@ class Options:
     """Make the scores and reports of this run's folder anew from its records, and do nothing else."""
     formats: Annotated[Listed, Parameter(group=OUTPUT, show_default=",".join)] = ("csv", "markdown", "html")
     """Reports to write, of csv, markdown, html, latex, json, model-card."""
-    max_failures: Annotated[int, Parameter(group=OUTPUT)] = 0
+    max_failures: Annotated[Whole, Parameter(group=OUTPUT)] = 0
     """Unreadable samples that are accepted before the exit code is 1."""
 
     config: Annotated[Path | None, Parameter(group=LISTS)] = None

@@ -33,9 +33,11 @@ def opened(
     """
     if options.fresh and world.size > 1:
         raise UsageError("--fresh would remove what the other processes do; choose another --name")
-    folder, alone = _folder(options, header, suites, world), world.size == 1
+    alone = world.size == 1
     with ExitStack() as stack:
+        folder = options.out
         try:
+            folder = _folder(options, header, suites, world)
             if options.fresh:
                 _refuse_strangers(folder)
             (folder / RECORDS).mkdir(parents=True, exist_ok=True)
@@ -62,17 +64,29 @@ def _enter(folder: Path, lock: Claims, alone: bool) -> None:
 
 
 def _folder(options: Options, header: Mapping[str, Any], suites: Sequence[str], world: World) -> Path:
-    """Choose the run's folder: by name; by what it computes; or, for a new one, by models, suites and time."""
+    """Choose the run's folder: by name; by what it computes; or, for a new one, by models, suites and time.
+
+    Raises OSError when a new one cannot be made.
+    """
     if options.name:
         return options.out / options.name
     earlier = None if options.fresh else find_run(options.out, header["identity"])
     if earlier:
         return earlier
+    digest = sha256(json.dumps(header["identity"], sort_keys=True).encode()).hexdigest()[:8]
+
+    def named(last: str) -> Path:
+        words = re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join([*options.model, *suites, last]))
+        return options.out / words[-LONGEST_NAME:].strip("-.")
+
+    if world.size > 1:  # they must come to the same name, and do not start in the same second
+        return named(digest)
     time = datetime.fromisoformat(header["start"]).strftime("%Y%m%d-%H%M%S")
-    # several processes must come to the same name, and do not start in the same second
-    last = time if world.size == 1 else sha256(json.dumps(header["identity"], sort_keys=True).encode()).hexdigest()[:8]
-    words = re.sub(r"[^A-Za-z0-9_.+-]+", "-", "_".join([*options.model, *suites, last]))
-    return options.out / words[-LONGEST_NAME:].strip("-.")
+    try:
+        named(time).mkdir(parents=True)
+    except FileExistsError:  # another run started in the same second
+        return named(f"{time}-{digest}")
+    return named(time)
 
 
 def find_run(out: Path, identity: Mapping[str, Any]) -> Path | None:

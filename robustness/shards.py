@@ -53,7 +53,7 @@ def stages(groups: Sequence[Group], world: World) -> list[list[Group]]:
     costs: dict[float, list[Group]] = {}
     for group in groups:
         for _, conditions in group.blocks():
-            cost = sum(map(passes_of, conditions)) if conditions[0].kind == "attack" else 0
+            cost = sum(map(passes_of, conditions)) if conditions[0].kind in ("attack", "challenge") else 0
             costs.setdefault(cost, []).append(replace(group, conditions=conditions))
     return [costs[cost] for cost in sorted(costs, reverse=True)]
 

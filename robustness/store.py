@@ -7,6 +7,7 @@ it is whole or absent, and its presence is the resume state. Parquet's checksums
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,24 +55,34 @@ class Store:
                     self._write_header()
         except OSError as error:
             raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
-        self._present = {(path.parent.name, path.stem) for path in folder.glob(f"*/*{parts.SUFFIX}")}
-        self._counted = {part for kind, part in self._present if kind == RECORDS}
+        self._look()
+        self._counted = {*self._present}
 
     def has(self, part: str) -> bool:
         """Say whether the records of `part` are complete, whoever made them."""
-        key = RECORDS, part
-        if key not in self._present and self.shared and self._path(*key).exists():
-            self._present.add(key)
-        return key in self._present
+        if part not in self._present and self.shared and self._path(RECORDS, part).exists():
+            self._present.add(part)
+        return part in self._present
 
     def append(self, part: str, table: pa.Table) -> None:
         """Write the records of `part` at once; raises RunError when the disk refuses."""
+        self._counted.add(part)
         self._write(RECORDS, part, table)
+        self._present.add(part)
 
     def fail(self, part: str, table: pa.Table) -> None:
-        """Write the samples of `part` that failed: a table of `FAILURE_SCHEMA`."""
-        if table.num_rows and (FAILURES, part) not in self._present:
+        """Write the samples of `part` that failed, before its records: a table of `FAILURE_SCHEMA`.
+
+        They take the place of an earlier try's, whose records are not there: a sample may be readable by now.
+        """
+        path = self._path(FAILURES, part)
+        if table.num_rows:
             self._write(FAILURES, part, table)
+            return
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise refused(path, error) from error
 
     def records(self) -> pa.Table:
         """Read all records."""
@@ -85,8 +96,9 @@ class Store:
         return frame
 
     def failures(self) -> pa.Table:
-        """Read all failures."""
-        return self._read(FAILURES, FAILURE_SCHEMA)
+        """Read all failures, each once."""
+        names = FAILURE_SCHEMA.names
+        return self._read(FAILURES, FAILURE_SCHEMA).group_by(names, use_threads=False).aggregate([])
 
     def count(self) -> int:
         """Count all records without reading them."""
@@ -99,16 +111,30 @@ class Store:
         return sum(map(parts.count, new))
 
     def repair(self) -> list[Path]:
-        """Put damaged parts aside, so that they are done again; returns what they are called now."""
+        """Put damaged parts aside, so that they are done again; returns what they are called now.
+
+        Records and their failures go together: the ones cannot be made without the others.
+        """
         moved = []
         for kind, schema in ((RECORDS, SCHEMA), (FAILURES, FAILURE_SCHEMA)):
-            for path in self._paths(kind):
+            for damaged in self._paths(kind):
                 try:
-                    parts.read(path, schema)
+                    parts.read(damaged, schema)
                 except RunError:
-                    moved.append(path.rename(path.with_name(f".{path.name}.damaged")))
-                    self._present.discard((kind, path.stem))
+                    self.unfinish()
+                    for path in (self._path(RECORDS, damaged.stem), self._path(FAILURES, damaged.stem)):
+                        with suppress(FileNotFoundError):  # nothing failed, or another process was faster
+                            moved.append(path.rename(path.with_name(f".{path.name}.damaged")))
+        self._look()
         return moved
+
+    def unfinish(self) -> None:
+        """Take back that nothing is left to do; raises RunError when the disk refuses."""
+        if self.header["end"]:
+            self.header["end"] = None
+            self.header.pop("records_done", None)
+            if self.leads:
+                self._rewrite_header()
 
     def note(self, key: str, value: object) -> None:
         """Add to what the header says of how the run computes; raises RunError when the disk refuses."""
@@ -121,6 +147,10 @@ class Store:
         counts = {"records_done": self.count(), "failures": self.failures().num_rows}
         self.header |= {"end": end, "findings": list(findings)} | counts
         self._rewrite_header()
+
+    def _look(self) -> None:
+        """See which parts are there."""
+        self._present = {path.stem for path in self._paths(RECORDS)}
 
     def _begin(self) -> bool:
         """Write the header of a new run; False when another process was faster."""
@@ -157,10 +187,7 @@ class Store:
         return sorted((self.folder / kind).glob(f"*{parts.SUFFIX}"))
 
     def _write(self, kind: str, part: str, table: pa.Table) -> None:
-        if kind == RECORDS:
-            self._counted.add(part)
         parts.write(self._path(kind, part), table, self.header.get("notes", ()))
-        self._present.add((kind, part))
 
     def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
         tables = [parts.read(path, schema) for path in self._paths(kind)]

@@ -23,6 +23,7 @@ import datasets
 import evaluate_robustness
 from benchmarks import small_network
 from robustness import hub
+from robustness.command_line import NEGATIVES
 from robustness.options import Options
 
 ROOT = Path(evaluate_robustness.__file__).parent
@@ -144,14 +145,27 @@ def test_a_targeted_attack_has_succeeded_when_it_hit(tmp_path: Path) -> None:
     assert records[~records["clean_correct"].astype(bool)][["target", "success"]].isna().all(axis=None)
 
 
-def test_reduced_precision_attacks_are_judged_in_fp32(tmp_path: Path) -> None:
-    words = (*LITE, "--sample", "--limit", "6", "--attack", "fgsm", "--eps", "1/255", "--formats", "csv")
+def test_under_reduced_precision_attacks_see_and_are_judged_by_fp32(tmp_path: Path) -> None:
+    attacks = ("--attack", "fmn", "--attack", "pgd", "--steps", "5", "--norm", "linf", "--eps", "0.5/255")
+    words = (*LITE, "--sample", "--limit", "6", *attacks, "--formats", "csv")
     assert call(*words, "--precision", "bf16", out=tmp_path / "a") == 0
     assert call(*words, out=tmp_path / "b") == 0
-    low, full = (records_of(only_run(tmp_path / way)).query("suite == 'adversarial'") for way in "ab")
-    wrong = ~full["clean_correct"].to_numpy(bool)
-    assert (low["clean_correct"].to_numpy() == full["clean_correct"].to_numpy()).all()
-    assert (low["confidence"].to_numpy()[wrong] == full["confidence"].to_numpy()[wrong]).all()  # the same fp32 logits
+    assert call(*words, "--precision", "bf16", "--surrogate", "efficientnet_lite0", out=tmp_path / "c") == 0
+    low, full, transfer = (records_of(only_run(tmp_path / way)).query("suite == 'adversarial'") for way in "abc")
+    pd.testing.assert_frame_equal(low, full)
+    assert transfer["success"].sum() >= full["success"].sum() > 0
+
+
+def test_a_surrogate_has_the_weights_of_its_own_name_and_not_of_the_checkpoint(tmp_path: Path) -> None:
+    spec, seed = f"{small_network.__file__}:build", 1
+    other = small_network.build()
+    other[2].weight.data = torch.randn(other[2].weight.shape, generator=torch.Generator().manual_seed(seed))  # type: ignore[index]
+    torch.save(other.state_dict(), tmp_path / "other.pth")
+    words = ("--model", spec, "--checkpoint", tmp_path / "other.pth", "--surrogate", spec, "--attack", "fgsm")
+    assert call(*words, "--sample", "--limit", "2", "--formats", "csv", out=tmp_path / "runs") == 0
+    identity = json.loads((only_run(tmp_path / "runs") / "run.json").read_text())["identity"]
+    assert identity["models"][0]["weights_sha256"] != identity["surrogates"][0]["weights_sha256"]
+    assert identity["surrogates"][0]["source"] != "checkpoint"
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
@@ -217,6 +231,14 @@ def test_no_trained_weights_and_no_network_is_exit_code_1(
             (*LITE, "--suite", "imagenet", "--sample", "--limit", "ten"),
             'Invalid value for --limit: unable to convert "ten"',
         ),
+        *(
+            ((*LITE, "--attack", "pgd", "--sample", f"--{flag}", "2.5"), f"Invalid value for --{flag}")
+            for flag in ("limit", "steps", "restarts", "batch-size", "workers", "seed", "max-failures")
+        ),
+        ((*LITE, "--attack", "pgd,cw", "--norm", "linf", "--sample", "--dry-run"), "attack cw has no norm linf"),
+        (("--norm", "l2"), "--norm l2 needs --eps"),
+        (("--fold", "nowhere", "--formats", "pdf"), "unknown format pdf"),
+        (("--fold", "nowhere", "--max-failures", "-1"), "--max-failures -1 is below 0"),
         ((*LITE, "--suite", "imagenet", "--sample", "--max-failures", "-1"), "--max-failures -1 is below 0"),
         ((*LITE, "--attack", "fgsm", "--sample", "--surrogate", "a,b.py:net"), "--surrogate a,b.py:net has a comma"),
     ],
@@ -233,7 +255,15 @@ def test_bad_usage_is_one_sentence_and_exit_code_2(
 
 def test_what_a_config_file_has_wrong_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "run.yaml"
-    for content, sentence in (("modle: pit_s", "modle"), ("- a", "run.yaml"), ("limit: ten", '"ten"')):
+    for content, sentence in (
+        ("modle: pit_s", "modle"),
+        ("- a", "run.yaml"),
+        ("limit: ten", '"ten"'),
+        ("limit: 4.5", '"4.5"'),
+        ("no-jpeg: maybe", "no-jpeg is 'maybe'; it takes true or false"),
+        ("no-jpeg: true\njpeg: true", "no-jpeg, and jpeg in other words too"),
+        ("no-sample: true", "no-sample"),
+    ):
         config.write_text(content)
         assert call("--config", config, out=tmp_path) == 2
         error = capsys.readouterr().err
@@ -367,6 +397,44 @@ def test_a_config_file_has_the_same_names_and_the_command_line_overrides_it(
     assert "3 images" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("content", "jpeg"),
+    [("no-jpeg: true", False), ("no_jpeg: true", False), ("no-jpeg: false", True), ("jpeg: false", False)],
+)
+def test_a_negative_in_a_config_file_means_what_the_flag_means(tmp_path: Path, content: str, jpeg: bool) -> None:
+    (tmp_path / "run.yaml").write_text(content)
+    words = ["--config", str(tmp_path / "run.yaml")]
+    for more, wanted in (([], jpeg), (["--jpeg"], True), (["--no-jpeg"], False)):
+        options = evaluate_robustness.parse([*words, *more])
+        assert options is not None and options.jpeg == wanted
+
+
+def test_every_negative_that_the_help_shows_may_stand_in_a_config_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_robustness.main(["--help"]) == 0
+    shown = re.findall(r" --(no-\S+)", capsys.readouterr().out)
+    assert [name.replace("-", "_") for name in shown] == list(NEGATIVES)
+
+
+def test_the_flag_goes_before_the_file_and_the_file_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTNESS_DATA", "/environment")
+    (tmp_path / "run.yaml").write_text("data-root: /file")
+    file = ["--config", str(tmp_path / "run.yaml")]
+    for words, root in (([*file, "--data-root", "/flag"], "/flag"), (file, "/file"), ([], "/environment")):
+        options = evaluate_robustness.parse(words)
+        assert options is not None and options.data_root == Path(root)
+
+
+def test_one_of_several_processes_repairs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert call(*QUICK, "--repair", out=tmp_path / "out") == 2
+    assert "--repair would put aside what the other processes write" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def start(*words: object, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "evaluate_robustness.py", *map(str, words), "--out", str(out)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -483,3 +551,78 @@ def test_a_damaged_part_is_named_and_repaired_on_request(tmp_path: Path, capsys:
     assert call(*words, "--repair", out=tmp_path) == 0
     assert "damaged, to be done again: " in capsys.readouterr().err
     assert part.read_bytes() == whole
+
+
+SMALL = ("--model", f"{small_network.__file__}:build")
+
+
+def test_a_run_whose_repair_is_interrupted_is_not_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = sample_tree(tmp_path / "data")
+    broken, *_ = sorted((tree / "val").glob("*/*.JPEG"))
+    broken.write_bytes(b"damaged")
+    words = (*SMALL, "--suite", "occlusion", "--data", tree, "--name", "run", "--max-failures", 1)
+    assert call(*words, out=tmp_path) == 0
+    run = tmp_path / "run"
+    done = json.loads((run / "run.json").read_text())["records_done"]
+    next((run / "records").glob("occlusion.*")).write_bytes(b"damaged")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robustness.evaluation.Evaluator.verdicts", interrupted)
+        assert call(*words, "--repair", out=tmp_path) == 130
+    assert json.loads((run / "run.json").read_text())["end"] is None
+    assert evaluate_robustness.main(["--fold", str(run), "--max-failures", "1"]) == 0
+    assert "The run is not complete" in (run / "report.md").read_text()
+    assert scores_of(run)["note"].str.contains("unfinished").any()
+    assert call(*words, out=tmp_path) == 0
+    assert json.loads((run / "run.json").read_text())["records_done"] == done
+    assert "The run is not complete" not in (run / "report.md").read_text()
+
+
+def test_an_audit_can_be_interrupted_and_is_made_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*SMALL, "--sample", "--limit", 2, "--attack", "pgd", "--steps", 2, "--name", "run", "--formats", "csv")
+
+    def audited(_records: pd.DataFrame) -> list[object]:
+        signal.raise_signal(signal.SIGINT)
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robustness.execution.audit_records", audited)
+        patch.setattr("robustness.probes.compare_weights", None)  # is not come to
+        assert call(*words, out=tmp_path) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    header = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert header["end"] is None and "findings" not in header
+    assert call(*words, out=tmp_path) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["end"]
+
+
+def test_a_page_that_is_asked_for_later_has_its_pictures(tmp_path: Path) -> None:
+    words = (*SMALL, "--sample", "--limit", 2, "--suite", "occlusion", "--name", "run")
+    assert call(*words, "--formats", "csv", out=tmp_path) == 0
+    pictures = tmp_path / "run" / "figures" / "examples"
+    assert not pictures.exists()
+    assert call(*words, "--formats", "html", out=tmp_path) == 0
+    made = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
+    assert made and ">Examples</h" in (tmp_path / "run" / "report.html").read_text()
+    assert call(*words, "--formats", "html", out=tmp_path) == 0
+    assert {path: path.stat().st_mtime_ns for path in pictures.iterdir()} == made
+
+
+def test_what_failed_and_was_done_again_is_forgotten(tmp_path: Path) -> None:
+    tree = sample_tree(tmp_path / "data")
+    unreadable, *_ = sorted((tree / "val").glob("*/*.JPEG"))
+    whole = unreadable.read_bytes()
+    unreadable.write_bytes(bytes(len(whole)))
+    words = (*SMALL, "--suite", "imagenet", "--data", tree, "--formats", "csv", "--name", "run")
+    assert call(*words, out=tmp_path) == 1
+    assert len(pd.read_csv(tmp_path / "run" / "failures.csv")) == 1
+    unreadable.write_bytes(whole)
+    assert call(*words, out=tmp_path) == 1  # its records are still not there
+    next((tmp_path / "run" / "records").glob("*.parquet")).write_bytes(b"damaged")
+    assert call(*words, "--repair", out=tmp_path) == 0
+    assert not (tmp_path / "run" / "failures.csv").exists()

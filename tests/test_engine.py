@@ -196,6 +196,43 @@ def test_unreadable_samples_are_written_down(tmp_path: Path) -> None:
     assert not task.missing(store)
 
 
+def test_what_could_not_be_read_when_nothing_was_done_has_not_failed(tmp_path: Path) -> None:
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    whole = batches()[0]
+
+    def stop(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    unreadable = replace(whole, failures=(Failure("n/9.JPEG", "a server is away"),))
+    with pytest.raises(KeyboardInterrupt):
+        engine.evaluate([unreadable], TASK, subjects(), engine.Run(store, Settings(0, torch.device("cpu"), 4), stop))
+    assert store.failures().num_rows == 0
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 4), lambda _count: None)
+    engine.evaluate([whole], TASK, subjects(), run)
+    assert store.failures().num_rows == 0
+
+
+def test_samples_that_become_unreadable_before_the_rest_is_done_are_written_down_too(tmp_path: Path) -> None:
+    store = Store(tmp_path, {"identity": {}, "start": "", "end": None})
+    run = engine.Run(store, Settings(0, torch.device("cpu"), 4), lambda _count: None)
+    whole = batches()[0]
+    for groups, first in ((GROUPS[:1], 1), (GROUPS[1:2], 2), (GROUPS[2:], 0)):  # stopped and gone on with twice
+        batch = replace(
+            whole,
+            views=tuple(view[first:] for view in whole.views),
+            labels=whole.labels[first:],
+            sample_ids=whole.sample_ids[first:],
+            failures=tuple(Failure(name, "truncated") for name in whole.sample_ids[:first]),
+        )
+        engine.evaluate([batch], replace(TASK, groups=groups), subjects(), run)
+    rows = store.records().to_pandas()
+    lacking = rows.groupby(["model", "condition", "severity"], dropna=False)["sample_id"].agg(
+        lambda own: {*whole.sample_ids} - {*own}
+    )
+    assert {*store.failures()["sample_id"].to_pylist()} == set().union(*lacking) == {"n/0.JPEG", "n/1.JPEG"}
+    assert store.failures().num_rows == 2
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -7,11 +7,12 @@ import torch
 from conftest import Linear
 
 from robustness.attacks import ATTACKS, Goal, Victim, attack_condition, build, defaults
-from robustness.condition import CLEAN, corruption
-from robustness.forecast import BACKWARD, passes_of
+from robustness.challenge import BACKGROUNDS
+from robustness.condition import CHALLENGE, CLEAN, corruption, stored
+from robustness.evaluation import Settings, Subject
+from robustness.forecast import BACKWARD, JUDGED, describe, passes_of
+from robustness.plan import Found, Group
 from robustness.seeds import generator
-
-JUDGED = 2  # as it is, and rounded to 8 bits
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,43 @@ def test_no_image_costs_more(linear: Linear, name: str, size: dict[str, Any]) ->
 def test_what_is_no_attack_costs_one_pass_and_every_attack_more() -> None:
     assert passes_of(CLEAN) == passes_of(corruption("fog", 3)) == 1
     assert all(passes_of(attack_condition(name)) > 3 for name in ATTACKS)
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "tried"),
+    [(None, 30, 30), (5, 5, BACKGROUNDS), (40, 30, 30), (5_000, 5_000, 5_000)],  # a limit does not go for backgrounds
+)
+def test_a_foreground_is_tried_on_every_background(limit: int | None, found: int, tried: int) -> None:
+    name = "background-challenge"
+    data = Found({"only_bg_t": {0: found}, "challenge": {0: 4, 1: 3}})
+    groups = [Group(name, name, "v", (condition,), condition.name) for condition in (stored("only_bg_t"), CHALLENGE)]
+    header = {
+        "notes": [],
+        "identity": {"data": [], "models": [], "limit": limit},
+        "environment": {"device": "cpu"},
+        "records_expected": found + 7,
+    }
+    subject = Subject("m", Linear(size=224), {"v": 0})
+    plan = describe(groups, [subject], {}, {name: data}, Settings(0, torch.device("cpu"), 1), header)
+    assert f"2 conditions, {found + 7:,} records, at most {found + 7 * tried:,} forward passes a model" in plan
+
+
+def test_an_attack_on_a_surrogate_takes_the_surrogates_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, slow = Linear(size=224), Linear(size=224, seed=1)
+    monkeypatch.setattr("robustness.forecast.seconds_per_image", lambda one, _settings: 3.0 if one is slow else 0.01)
+    attack = attack_condition("pgd", eps="1/255", surrogate="s")
+    header = {
+        "notes": [],
+        "identity": {"data": [], "models": [], "limit": None},
+        "environment": {"device": "cpu"},
+        "records_expected": 10,
+    }
+    plan = describe(
+        [Group("adversarial", "imagenet", "v", (attack,))],
+        [Subject("m", fast, {"v": 0})],
+        {"s": slow},
+        {"imagenet": Found({"": {0: 10}})},
+        Settings(0, torch.device("cpu"), 1),
+        header,
+    )
+    assert "time: about 60 minutes at most" in plan  # 10 images × 40 steps × 3 passes × 3 s

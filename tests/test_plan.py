@@ -146,6 +146,9 @@ def test_flags_shape_the_adversarial_suite_too() -> None:
         ([], ["pgd"], AttackFlags(eps=("x/255",)), "'x/255' is not a number"),
         ([], ["pgd"], AttackFlags(eps=("1/0",)), "'1/0' is not a number"),
         ([], ["pgd"], AttackFlags(norm="l2"), "--norm l2 needs --eps"),
+        ([], ["pgd", "cw"], AttackFlags(norm="linf"), "attack cw has no norm linf; it has l2"),
+        ([], ["apgd-t"], AttackFlags(norm="l1", eps=("9",)), "attack apgd-t has no norm l1; it has linf and l2; pgd"),
+        (["autoattack"], [], AttackFlags(norm="l1", eps=("9",)), "attack autoattack has no norm l1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 from contextlib import ExitStack
@@ -160,6 +161,25 @@ def test_a_new_lone_run_is_named_by_model_suites_and_time(tmp_path: Path) -> Non
     with ExitStack() as stack:
         store = enter(stack, tmp_path, name=None, model=("a/b.py:net", "pit_s"))
         assert store.folder.name == "a-b.py-net_pit_s_imagenet-c_20260102-030405"
+
+
+def test_lone_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        plain, *others = (
+            enter(stack, tmp_path, header={**HEADER, "identity": {"seed": seed}}, name=None) for seed in range(3)
+        )
+        assert plain.folder.name == "pit_s_imagenet-c_20260102-030405"
+        assert len({store.folder for store in (plain, *others)}) == 3
+        assert all(re.fullmatch(rf"{plain.folder.name}-[0-9a-f]{{8}}", store.folder.name) for store in others)
+    with ExitStack() as stack:  # each is found again
+        store = enter(stack, tmp_path, header={**HEADER, "identity": {"seed": 2}}, name=None)
+        assert store.folder == others[1].folder
+
+
+def test_a_place_where_no_new_run_can_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with ExitStack() as stack, pytest.raises(RunError, match=r"cannot write to .*file: Not a directory"):
+        enter(stack, tmp_path / "file", name=None)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

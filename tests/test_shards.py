@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from robustness import shards
 from robustness.attacks import attack_condition
-from robustness.condition import CLEAN, corruption
+from robustness.condition import CHALLENGE, CLEAN, corruption, stored
 from robustness.engine import part_name
 from robustness.errors import UsageError
 from robustness.plan import Group
@@ -88,6 +88,14 @@ def test_several_begin_with_what_costs_most() -> None:
         "imagenet-c.imagenet.snow.000003",
         "imagenet-a.clean.000003",
     ]
+
+
+def test_foregrounds_on_every_background_come_among_the_costly() -> None:
+    name = "background-challenge"
+    parts = [Group(name, name, "model", (condition,), condition.name) for condition in (stored("no_fg"), CHALLENGE)]
+    found = list(map(names, shards.stages([*GROUPS, *parts], World(1, 2))))
+    assert found[2] == [f"{name}.challenge.challenge.000003"]  # AutoAttack and Square take longer, PGD does not
+    assert f"{name}.no_fg.no_fg.000003" in found[-1]
 
 
 def test_stages_change_no_part_and_no_condition() -> None:

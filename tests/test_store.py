@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from robustness import parts
 from robustness.condition import CLEAN
 from robustness.errors import RunError, UsageError
 from robustness.evaluation import Selection
@@ -42,6 +43,38 @@ def test_failures_are_kept_apart(tmp_path: Path) -> None:
     store.fail("imagenet.000000", failure)  # the same batch again, after a resume
     assert Store(tmp_path, HEADER).failures().equals(failure)
     assert store.records().num_rows == 0
+
+
+def failures(*names: str) -> pa.Table:
+    rows = [{"dataset": "d", "sample_id": name, "reason": "r"} for name in names]
+    return pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_failed_for_whoever_read_a_part_is_kept_once(tmp_path: Path, shared: bool) -> None:
+    first = Store(tmp_path, HEADER, shared=shared)
+    other = Store(tmp_path, HEADER, leads=not shared, shared=shared)  # another process, or a later one
+    for store, part, names in (
+        (first, "a", "xy"),
+        (other, "b", "yz"),
+        (first, "a", "y"),
+        (other, "c", "w"),
+        (first, "c", ""),
+    ):
+        store.fail(part, failures(*names))
+    assert sorted(row["sample_id"] for row in first.failures().to_pylist()) == ["y", "z"]
+    first.finish("2026-01-02")
+    assert read_header(tmp_path)["failures"] == 2
+
+
+def test_records_are_done_again_where_what_failed_is_damaged(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    for part in ("a", "b"):
+        store.fail(part, failures("s"))
+        store.append(part, some_rows())
+    (tmp_path / "failures" / "a.parquet").write_bytes(b"damaged")
+    assert [path.parent.name for path in store.repair()] == ["records", "failures"]
+    assert (store.has("a"), store.has("b"), store.failures().num_rows) == (False, True, 1)
 
 
 def test_half_a_part_is_no_part(tmp_path: Path) -> None:
@@ -89,6 +122,37 @@ def test_repair_puts_damaged_parts_aside(tmp_path: Path) -> None:
     assert store.repair() == [path.with_name(".a.parquet.damaged")]
     assert (store.has("a"), store.has("b")) == (False, True)
     assert store.repair() == []
+
+
+def test_a_run_that_is_repaired_is_not_finished(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    store.append("a", some_rows())
+    store.finish("2026-01-02")
+    store.repair()
+    assert read_header(tmp_path)["end"] == "2026-01-02"
+    (tmp_path / "records" / "a.parquet").write_bytes(b"damaged")
+    store.repair()
+    for header in (store.header, read_header(tmp_path)):
+        assert header["end"] is None and "records_done" not in header
+
+
+def test_two_processes_repair_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Store(tmp_path, HEADER, shared=True)
+    for part in ("a", "b"):
+        first.append(part, some_rows())
+    other = Store(tmp_path, HEADER, leads=False, shared=True)
+    for part in ("a", "b"):
+        (tmp_path / "records" / f"{part}.parquet").write_bytes(b"damaged")
+    whole = parts.read
+
+    def late(path: Path, schema: pa.Schema) -> pa.Table:
+        monkeypatch.setattr("robustness.parts.read", whole)
+        assert len(other.repair()) == 2
+        return whole(path, schema)
+
+    monkeypatch.setattr("robustness.parts.read", late)
+    assert first.repair() == []
+    assert not first.has("a") and not first.has("b")
 
 
 def test_two_processes_begin_one_run_with_one_header(tmp_path: Path) -> None:

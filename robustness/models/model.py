@@ -1,10 +1,12 @@
 """What a spec resolves to, and what a report must say of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..classifier import Classifier, Preprocessing
@@ -74,6 +76,14 @@ class Model:
     preprocessing: Preprocessing
     provenance: Provenance
     differentiable: bool
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Have torch's generator draw the same random weights each time; what it would have drawn comes afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
 
 
 def stated_preprocessing(facts: Mapping[str, Any], whose: str, how: str) -> Preprocessing:

@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -10,28 +12,36 @@ from torch import nn
 
 from ..checkpoints import load_strictly, read_state_dict
 from ..errors import UsageError
-from .model import Loaded, Weights, stated_preprocessing
+from .model import Loaded, Weights, reproducible, stated_preprocessing
+from .own_imports import refuse_strangers
+from .own_network import taken_over
 
 STATE_IT = (
     "set it on the module that the function returns: pretrained_cfg = "
     '{"input_size": 224, "crop_pct": 0.875, "interpolation": "bicubic", "mean": (…), "std": (…)}'
 )
+LOADED = "own_code_"  # what files are called in sys.modules, with a number: their own names may be taken
+BEHIND = len(sys.path)
 
 
 def load_own_code(spec: str, weights: Weights) -> Loaded:
     """Call the function that `spec` names and load the checkpoint, if one is given, into what it returns.
 
     The module says how it wants its pictures in an attribute `pretrained_cfg`, in timm's words; a model that timm made
-    has it. Without a checkpoint the function is trusted to return trained weights, unless random ones are asked for.
+    has it. Without a checkpoint the function is trusted to return trained weights, unless random ones are asked for;
+    what it draws from torch's generator is the same each time, whether or not the import drew as well.
     Raises UsageError when the function or what it must state is missing; what the code itself raises passes through.
     """
     place, _, name = spec.rpartition(":")
-    function = getattr(_import(place, spec), name, None)
-    if not callable(function):
-        raise UsageError(f"{spec}: {place} has no function {name!r}")
-    module = function()
-    if not isinstance(module, nn.Module):
-        raise UsageError(f"{spec} returns a {type(module).__name__}, not an nn.Module")
+    with _imported(place, spec) as code:
+        function = getattr(code, name, None)
+        if not callable(function):
+            raise UsageError(f"{spec}: {place} has no function {name!r}")
+        with reproducible():
+            built = function()
+    if not isinstance(built, nn.Module):
+        raise UsageError(f"{spec} returns a {type(built).__name__}, not an nn.Module")
+    module = taken_over(built, spec)
     if weights.checkpoint is not None:
         load_strictly(module, read_state_dict(weights.checkpoint), f"checkpoint {weights.checkpoint}")
     source = "random numbers" if weights.random else "file" if weights.checkpoint else "own code"
@@ -40,22 +50,49 @@ def load_own_code(spec: str, weights: Weights) -> Loaded:
     return Loaded(module, preprocessing, type(module).__name__, source, file)
 
 
-def _import(place: str, spec: str) -> ModuleType:
-    """Import a file by its path, its own folder last in line for what it imports, or a module by its name."""
+@contextmanager
+def _imported(place: str, spec: str) -> Iterator[ModuleType]:
+    """Import a module by its name, or a file by its path, its folder first in line for imports meanwhile."""
+    if place.endswith(".py"):
+        with _executed(_resolved(place, spec), spec) as code:
+            yield code
+        return
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = _resolved(place, spec)
-        found = importlib.util.spec_from_file_location(path.stem, path)
-        if found is None or found.loader is None:
-            raise UsageError(f"{spec}: {place} is no Python file")
-        module = importlib.util.module_from_spec(found)
-        sys.modules[path.stem] = module  # checkpoints find a model's own layout filter there
-        sys.path.append(str(path.parent))
-        found.loader.exec_module(module)
+        with reproducible():
+            code = importlib.import_module(place)
     except ModuleNotFoundError as error:
         raise UsageError(f"{spec}: {error}") from error
-    return module
+    yield code
+
+
+@contextmanager
+def _executed(path: Path, spec: str) -> Iterator[ModuleType]:
+    """Execute a file as a module, which its own name means, if to nothing else, for the modules beside it meanwhile.
+
+    Afterwards its folder is behind all others in line, but before those of earlier files.
+    """
+    refuse_strangers(path, spec)
+    name = f"{LOADED}{sum(loaded.startswith(LOADED) for loaded in sys.modules)}"
+    found = importlib.util.spec_from_file_location(name, path)
+    if found is None or found.loader is None:
+        raise UsageError(f"{spec}: {path} is no Python file")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # checkpoints find a model's own layout filter there, and torch.compile its globals
+    known = sys.modules.setdefault(path.stem, module)
+    sys.path.insert(0, str(path.parent))
+    try:
+        try:
+            with reproducible():
+                found.loader.exec_module(module)
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{spec}: {error}") from error
+        yield module
+    finally:
+        with suppress(ValueError):  # the code may have done so
+            sys.path.remove(str(path.parent))
+        sys.path.insert(BEHIND, str(path.parent))
+        if known is module:
+            sys.modules.pop(path.stem, None)
 
 
 def _resolved(place: str, spec: str) -> Path:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
 from timm.data import resolve_model_data_config
 from torch import nn
 
@@ -12,7 +11,7 @@ from ..checkpoints import UNREADABLE, load_strictly, read_state_dict
 from ..errors import RunError, UsageError, first_line
 from ..hub import cached_when_unreachable, fetch
 from ..registry import suggest
-from .model import Loaded, Weights, stated_preprocessing
+from .model import Loaded, Weights, reproducible, stated_preprocessing
 
 HUB, LOCAL = "hf-hub:", "local-dir:"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -26,8 +25,7 @@ def load_timm(spec: str, weights: Weights) -> Loaded:
     _check_name(spec)
     file, revision, source = "", "", "random numbers"
     if weights.random:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with reproducible():
             module = create(spec)
     elif weights.checkpoint is not None:
         module, file = create(spec), weights.checkpoint.name

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 from torchvision import models
 
 from ..checkpoints import UNREADABLE, load_strictly, read_state_dict
 from ..errors import UsageError, first_line
 from ..registry import suggest
-from .model import Loaded, Weights, stated_preprocessing
+from .model import Loaded, Weights, reproducible, stated_preprocessing
 from .timm_models import no_weights
 
 SCHEME = "torchvision:"
@@ -29,8 +28,7 @@ def load_torchvision(spec: str, weights: Weights) -> Loaded:
         raise UsageError(f"unknown weights {spec!r}; {suggest(tag, list(tags))}")
     trained = tags[tag or "DEFAULT"]
     source, file = "random numbers", ""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with reproducible():
         if weights.pretrained:
             module = _pretrained(spec, name, trained)
             source, file = f"torchvision {trained.name}", trained.url
