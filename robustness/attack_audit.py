@@ -37,7 +37,8 @@ def audit_model(
 ) -> list[Finding]:
     """Probe an attacked model, and run one of its attacks with twice the steps.
 
-    subject: the model as it is attacked. images: float [B,3,H,W] in [0,1], on the model's device. labels: int64 [B], positions among the group's classes.
+    subject: the model as it is attacked. images: float [B,3,H,W] in [0,1], on the model's device. labels: int64 [B],
+    positions among the group's classes.
     """
     name, size = subject.name, settings.batch_size
     classifier = group.scoring.classifier(subject.judge or subject.classifier)
