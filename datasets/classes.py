@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _WNID = re.compile(r"n\d{8}\b")
 _MOST = 0.95  # of the names; a few are of other classes in lists made by hand, such as `sunglasses` of two
 _NUMBER = re.compile(r"\d{1,4}")
+_COUNTED = re.compile(r"(?P<before>\D*)(?P<number>\d{1,4})")
 # torchvision's names for two classes that otherwise have the name of another one
 _TORCHVISION = {"crane bird": "n02012849", "maillot tank suit": "n03710721"}
 
@@ -76,12 +77,20 @@ def _meaning(rows: Rows, names: Sequence[str], classes: Classes) -> dict[int, in
             return {label: order[number] for label, number in enumerate(numbers)}
     if classes.english and sorted(numbers) == sorted(classes.codes):
         return dict(enumerate(numbers))
-    in_alphabet = [*names] in (sorted(names), sorted(names, key=str.casefold))
+    in_alphabet = [*names] in (sorted(names), sorted(names, key=str.casefold)) and not _counted(names)
     if len(names) == len(classes.codes) and not (in_alphabet or numbers or any(found)):
         told = "the names of its classes are not known here, so labels are taken by position"
         log.warning("%s: %s: %s", rows.place, told, some(names))
         return dict(enumerate(classes.codes))
     return by_name
+
+
+def _counted(names: Sequence[str]) -> bool:
+    """Tell whether names are the same but for a number, which counts them from 0."""
+    found = [_COUNTED.fullmatch(name) for name in names]
+    return len({match and match["before"] for match in found}) == 1 and all(
+        match and int(match["number"]) == position for position, match in enumerate(found)
+    )
 
 
 def _confirmed(order: Sequence[int], found: Sequence[Set[int]]) -> float:
@@ -106,6 +115,8 @@ def _by_name(names: Sequence[str], found: Sequence[Set[int]]) -> dict[int, int]:
 def _candidates(name: str, classes: Classes) -> set[int]:
     """Return the classes that a name may mean, whether the data set has them or not; none for an unknown name."""
     label = classes.label_of(name)
+    if label is None:
+        label = classes.label_of(_plain(name))
     if label is None and classes.english and (wnid := _WNID.search(name)):
         label = index_of_wnid(wnid[0])
     if label is not None:

@@ -32,6 +32,11 @@ def check_options(options: Options, formats: Collection[str], world: World) -> N
             raise UsageError(
                 f"--surrogate {spec} has a comma, which stands between parameters in names; rename the file"
             )
+        if options.checkpoint and ":" in spec and spec in options.model:
+            raise UsageError(
+                f"--surrogate {spec} is what --checkpoint is loaded into, and has no trained weights of its own; leave "
+                "--surrogate out to attack the model itself"
+            )
     if options.checkpoint and len(options.model) != 1:
         raise UsageError("--checkpoint needs exactly one --model")
     if options.limit is not None and options.limit < 1:

@@ -42,6 +42,7 @@ def describe(
     lines += [f"model: {m['name']}, {m['source']}" for m in header["identity"]["models"]]
     passes, seconds = 0, 0.0
     own = sum(seconds_per_image(subject.classifier, settings) for subject in subjects)
+    judged = sum(seconds_per_image(subject.judge, settings) for subject in subjects if subject.judge) or own
     lent = {spec: len(subjects) * seconds_per_image(other, settings) for spec, other in surrogates.items()}
     for (suite, dataset), together in groupby(groups, key=lambda group: (group.suite, group.dataset)):
         sizes = [(group.size(found), group.conditions) for group in together]
@@ -50,9 +51,9 @@ def describe(
         cost = 0
         for condition, images in ((condition, images) for images, conditions in sizes for condition in conditions):
             each, surrogate = passes_of(condition, backgrounds), dict(condition.params).get("surrogate")
-            away = each - JUDGED if surrogate else 0
+            away, here = each - JUDGED if surrogate else 0, judged if condition.kind == "attack" else own
             cost += images * each
-            seconds += images * (away * lent.get(str(surrogate), 0) + (each - away) * own)
+            seconds += images * (away * lent.get(str(surrogate), 0) + (each - away) * here)
         passes += cost
         lines.append(
             f"suite: {suite} on {dataset}, {sum(len(conditions) for _, conditions in sizes)} conditions, "

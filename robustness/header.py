@@ -16,7 +16,7 @@ from .options import Options
 from .plan import Found, Group
 from .suites import SUITES
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "simplejpeg", "scipy")
 
 

@@ -39,8 +39,16 @@ def read(tmp_path: Path, name: str, names: Sequence[str] | None, labels: Sequenc
         [*FIRST[:600], *OWN[600:]],
         [*FIRST[:836], "sunglasses", "shades", *FIRST[838:999], "paper towel roll"],
         OWN,
+        [f"class_{number:04}" for number in range(1000)],
     ],
-    ids=["none", "wnids", "synonyms", "first", "torchvision", "folders", "both", "numbers", "most", "by hand", "own"],
+    ids=[
+        *("none", "wnids", "synonyms", "first", "torchvision", "folders", "both"),
+        "numbers",
+        "most",
+        "by hand",
+        "own",
+        "0",
+    ],
 )
 def test_the_thousand_in_their_order_are_labels_by_position(tmp_path: Path, names: Sequence[str] | None) -> None:
     assert read(tmp_path, "imagenet", names, range(1000)) == [*range(1000)]

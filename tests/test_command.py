@@ -22,7 +22,7 @@ from PIL import Image
 import datasets
 import evaluate_robustness
 from benchmarks import small_network
-from robustness import hub
+from robustness import hub, models
 from robustness.command_line import NEGATIVES
 from robustness.options import Options
 
@@ -157,15 +157,14 @@ def test_under_reduced_precision_attacks_see_and_are_judged_by_fp32(tmp_path: Pa
 
 
 def test_a_surrogate_has_the_weights_of_its_own_name_and_not_of_the_checkpoint(tmp_path: Path) -> None:
-    spec, seed = f"{small_network.__file__}:build", 1
-    other = small_network.build()
-    other[2].weight.data = torch.randn(other[2].weight.shape, generator=torch.Generator().manual_seed(seed))  # type: ignore[index]
-    torch.save(other.state_dict(), tmp_path / "other.pth")
-    words = ("--model", spec, "--checkpoint", tmp_path / "other.pth", "--surrogate", spec, "--attack", "fgsm")
+    other = models.resolve(models.BUNDLED, models.Weights(random=True)).classifier.module.state_dict()  # type: ignore[attr-defined]
+    torch.save(other, tmp_path / "other.pth")
+    words = (*LITE, "--checkpoint", tmp_path / "other.pth", "--surrogate", models.BUNDLED, "--attack", "fgsm")
     assert call(*words, "--sample", "--limit", "2", "--formats", "csv", out=tmp_path / "runs") == 0
     identity = json.loads((only_run(tmp_path / "runs") / "run.json").read_text())["identity"]
-    assert identity["models"][0]["weights_sha256"] != identity["surrogates"][0]["weights_sha256"]
-    assert identity["surrogates"][0]["source"] != "checkpoint"
+    (model,), (surrogate,) = identity["models"], identity["surrogates"]
+    assert (model["source"], surrogate["source"]) == ("file", "bundled")
+    assert model["weights_sha256"] != surrogate["weights_sha256"]
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
@@ -241,6 +240,14 @@ def test_no_trained_weights_and_no_network_is_exit_code_1(
         (("--fold", "nowhere", "--max-failures", "-1"), "--max-failures -1 is below 0"),
         ((*LITE, "--suite", "imagenet", "--sample", "--max-failures", "-1"), "--max-failures -1 is below 0"),
         ((*LITE, "--attack", "fgsm", "--sample", "--surrogate", "a,b.py:net"), "--surrogate a,b.py:net has a comma"),
+        (
+            ("--model", "a.py:f", "--checkpoint", "x", "--surrogate", "a.py:f", "--attack", "fgsm", "--sample"),
+            "leave --surrogate out to attack the model itself",
+        ),
+        (
+            (*LITE, "--attack", "pgd", "--restarts", "2", "--surrogate", "pit_ti", "--sample"),
+            "--restarts is no use with --surrogate",
+        ),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_code_2(

@@ -81,7 +81,7 @@ def importing(folder: Path, statement: str, number: int) -> str:
 def test_no_file_gets_the_modules_of_another(tmp_path: Path, statement: str) -> None:
     first, second = (importing(tmp_path / name, statement, number) for name, number in (("a", 1), ("b", 2)))
     assert answer(first) == 1
-    with pytest.raises(UsageError, match=r"model\.py:build imports \S+, and would get \S+/a/\S+, .* rename"):
+    with pytest.raises(UsageError, match=r"model\.py:build imports \S+, and would get \S+/a/\S+, .* rename yours"):
         answer(second)
     assert answer(first) == 1  # once more, as the judge of a run in bf16
 
@@ -103,7 +103,29 @@ def test_names_that_no_model_imports_may_be_the_same(tmp_path: Path) -> None:
             **{f"layers{number}": "", "train": "raise SystemExit", "datasets": "raise SystemExit"},
         )
         assert answer(spec) == number
-    assert not hasattr(sys.modules.get("model"), "Constant")
+
+
+@pytest.mark.parametrize("name", ["timm/__init__", "random"])
+def test_what_is_installed_goes_before_a_file_of_its_name(tmp_path: Path, name: str) -> None:
+    written(tmp_path, **{name.replace("/", "__"): "raise SystemExit"})
+    module = name.partition("/")[0]
+    spec = written(tmp_path, model=f"{NETWORK}\nimport {module}\ndef build():\n    return Constant(4)\n")
+    assert answer(spec) == 4
+
+
+def test_a_name_of_this_toolkit_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, datasets="")
+    spec = written(tmp_path, model=f"{NETWORK}\nimport datasets\ndef build():\n    return Constant(4)\n")
+    with pytest.raises(UsageError, match=r"imports datasets, and would get .* rename yours"):
+        answer(spec)
+
+
+def test_a_file_that_fails_is_executed_again(tmp_path: Path) -> None:
+    spec = written(tmp_path, model="import nowhere")
+    for _ in range(2):
+        with pytest.raises(UsageError, match="No module named 'nowhere'"):
+            answer(spec)
+    assert "model" not in sys.modules
 
 
 def test_a_files_own_folder_goes_before_others(tmp_path: Path) -> None:
@@ -134,6 +156,16 @@ def test_a_file_may_have_the_name_of_a_module_and_be_imported_by_those_beside_it
     (tmp_path / "json.py").write_text(f"{NETWORK}\ndef build():\n    return Constant(3)\n")
     assert answer(f"{tmp_path / 'json.py'}:build") == 3
     assert sys.modules["json"] is json
+
+
+def test_a_forward_pass_may_import_its_own_file(tmp_path: Path) -> None:
+    late = "def number():\n    from model import Constant\n    return isinstance(NET, Constant)"
+    circle = f"{NETWORK}\nimport block\ndef build():\n    block.NET = Constant(0)\n    return Late(0)\n"
+    circle += "class Late(Constant):\n"
+    circle += "    def forward(self, images):\n        self.answer = 5 if block.number() else 6\n"
+    circle += "        return super().forward(images)\n"
+    for _ in range(2):  # as for the judge of a run in bf16
+        assert answer(written(tmp_path, model=circle, block=late)) == 5
 
 
 RAW = f"{NETWORK}\ndef build():\n    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 1000))\n"

@@ -635,6 +635,15 @@ def test_archives_of_training_images_alone_are_refused(tmp_path: Path) -> None:
     assert walk(open_tree(tmp_path, no_training=True)) == {"n01440764/a.JPEG": b"x"}
 
 
+def test_without_training_images_no_archive_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("top-images-format-val", "matched-frequency"):
+        write_tar(tmp_path / f"imagenetv2-{name}.tar", {f"{name}/0/a.jpeg": b"x"})
+    assert len(walk(open_tree(tmp_path, no_training=True))) == 2
+    assert not caplog.records
+    open_tree(tmp_path)
+    assert "left out: imagenetv2-matched-frequency.tar" in caplog.text
+
+
 @pytest.mark.parametrize("beside", ["n01443537/a.JPEG", "a.JPEG"])
 def test_archives_beside_folders_or_images_count_for_nothing_which_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, beside: str

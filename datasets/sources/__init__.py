@@ -38,9 +38,10 @@ ARCHIVES: Mapping[str, Callable[[Path], Tree]] = {
 def open_tree(path: Path, no_training: bool = False) -> Tree:
     """Open a place on disk for listing: a folder, an archive, or a folder of archives, which are joined at their roots.
 
-    Of archives that are named by split, those of one are opened. In a folder that has folders or images of its own,
-    archives count for nothing: people leave them lying beside what they unpacked. The log names them. no_training: as
-    of `choose_split`. Raises DataError as that does, and when nothing is there, or nothing that can be listed.
+    Of archives that are named by split, those of one are opened; of all if no_training, as there are no training images
+    of the data set. In a folder that has folders or images of its own, archives count for nothing: people leave them
+    lying beside what they unpacked. The log names what is left out. Raises DataError as `choose_split`, and when
+    nothing is there, or nothing that can be listed.
     """
     try:
         mode = path.stat().st_mode
@@ -56,7 +57,9 @@ def open_tree(path: Path, no_training: bool = False) -> Tree:
     if entries.folders or entries.images:
         log.warning("%s has folders or images, so the archives in it are left out: %s", path, some(archives))
         return folder
-    chosen = choose_split(archives, str(path), no_training)[1]
+    chosen = archives if no_training else choose_split(archives, str(path))[1]
+    if left_out := [name for name in archives if name not in chosen]:
+        log.warning("%s: archives of another split are left out: %s", path, some(left_out))
     return joined_tree(path, {name: _open_archive(path / name) for name in chosen})
 
 

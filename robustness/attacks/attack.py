@@ -91,6 +91,8 @@ def attack_condition(name: str, *, targeted: str = "", surrogate: str = "", **gi
     for count in {"steps", "restarts"} & set(values):
         if int(values[count]) < 1:
             raise UsageError(f"{count} {values[count]} of attack {name} is not at least 1")
+    if surrogate and int(values.get("restarts", 1)) > 1:
+        raise UsageError("--restarts is no use with --surrogate, which cannot tell the better one; leave it out")
     step, eps = values.get("step_size"), values.get("eps")
     if step and eps and as_pixels(str(step)) > as_pixels(str(eps)):
         log.warning("%s: the step %s is longer than eps %s", name, step, eps)

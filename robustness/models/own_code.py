@@ -67,32 +67,40 @@ def _imported(place: str, spec: str) -> Iterator[ModuleType]:
 
 @contextmanager
 def _executed(path: Path, spec: str) -> Iterator[ModuleType]:
-    """Execute a file as a module, which its own name means, if to nothing else, for the modules beside it meanwhile.
+    """Execute a file as a module, once, which its own name means from then on for the modules beside it.
 
-    Afterwards its folder is behind all others in line, but before those of earlier files.
+    Unless the name is taken; then it means what it meant. Afterwards the file's folder is behind all others in line,
+    but before those of earlier files.
     """
-    refuse_strangers(path, spec)
+    own = [module for name, module in sys.modules.items() if name.startswith(LOADED)]
+    files = [Path(str(module.__file__)) for module in own]
+    if path in files:
+        yield own[files.index(path)]
+        return
+    refuse_strangers(path, spec, [file.parent for file in files])
     name = f"{LOADED}{sum(loaded.startswith(LOADED) for loaded in sys.modules)}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise UsageError(f"{spec}: {path} is no Python file")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # checkpoints find a model's own layout filter there, and torch.compile its globals
-    known = sys.modules.setdefault(path.stem, module)
+    sys.modules.setdefault(path.stem, module)
     sys.path.insert(0, str(path.parent))
     try:
         try:
             with reproducible():
                 found.loader.exec_module(module)
-        except ModuleNotFoundError as error:
-            raise UsageError(f"{spec}: {error}") from error
+        except BaseException as error:
+            for half in [half for half in (name, path.stem) if sys.modules.get(half) is module]:
+                del sys.modules[half]
+            if isinstance(error, ModuleNotFoundError):
+                raise UsageError(f"{spec}: {error}") from error
+            raise
         yield module
     finally:
         with suppress(ValueError):  # the code may have done so
             sys.path.remove(str(path.parent))
         sys.path.insert(BEHIND, str(path.parent))
-        if known is module:
-            sys.modules.pop(path.stem, None)
 
 
 def _resolved(place: str, spec: str) -> Path:

@@ -1,21 +1,25 @@
 """What a file of one's own imports from its folder, read from its text.
 
-A process knows one module of a name: a second `layers` would silently be the first.
+A process knows one module of a name: a second `layers` would silently be the first. What is installed, or comes with
+Python, goes before a file of the same name, as in any process that has imported it.
 """
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
 from ..errors import UsageError
 
+TOOLKIT = Path(__file__).parents[2]
 
-def refuse_strangers(path: Path, spec: str) -> None:
-    """Raise UsageError when a file imports a module of its folder whose name another loaded module has.
 
-    path: the file, absolute. What it imports is followed through its folder, as far as that is not loaded yet.
+def refuse_strangers(path: Path, spec: str, folders: Collection[Path]) -> None:
+    """Raise UsageError when a file imports a module of its folder whose name a module of other models has, or ours.
+
+    path: the file, absolute. folders: of the files that other models come from. What it imports is followed through its
+    folder, as far as that is not loaded yet.
     """
     waiting, seen = [(path, "")], set()
     while waiting:
@@ -28,10 +32,10 @@ def refuse_strangers(path: Path, spec: str) -> None:
             loaded = getattr(sys.modules.get(name), "__file__", None)
             if loaded is None:
                 waiting.append((own, name if own.name == "__init__.py" else name.rpartition(".")[0]))
-            elif Path(loaded).resolve() != own.resolve():
+            elif Path(loaded).resolve() != own.resolve() and _below(Path(loaded), [*folders, TOOLKIT]):
                 raise UsageError(
                     f"{spec} imports {name}, and would get {loaded}, which is loaded already, instead of {own}; rename "
-                    f"one of them, or give each of the models a run: `python -m reports compare` joins them"
+                    f"yours, or give each model a run of its own: `python -m reports compare` joins them"
                 )
 
 
@@ -51,6 +55,11 @@ def _imports(file: Path, package: str) -> Iterator[str]:
             continue
         for name in names:
             yield from accumulate(name.split("."), "{}.{}".format)
+
+
+def _below(file: Path, folders: Iterable[Path]) -> bool:
+    """Tell whether a file lies in one of the folders, but for what is installed there."""
+    return any(file.is_relative_to(folder) for folder in folders) and "site-packages" not in file.parts
 
 
 def _file_of(name: str, folder: Path) -> Path | None:

@@ -33,6 +33,6 @@ def taken_over(network: nn.Module, spec: str) -> nn.Module:
     try:
         _WithoutTensors(io.BytesIO()).dump(network)
         return copy.deepcopy(network)
-    except (pickle.PicklingError, AttributeError, LookupError, TypeError, ValueError, RuntimeError):
+    except (pickle.PickleError, AttributeError, LookupError, TypeError, ValueError, RuntimeError):
         TAKEN.update(parts)
         return network
