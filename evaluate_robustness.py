@@ -106,7 +106,8 @@ def evaluate(options: Options, command: str) -> int:
 
 def conclude(run: Store, options: Options) -> int:
     """Fold a run's records into scores, write the reports, print the table; returns the exit code."""
-    print(report(run, options))
+    print(report(run, options), flush=True)
+    say(f"reports are in {run.folder}")
     failures = run.failures().num_rows
     if failures > options.max_failures:
         say(f"error: {failures} failures (unreadable images, logits not finite), see {run.folder / 'failures.csv'}")

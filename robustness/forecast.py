@@ -55,11 +55,17 @@ def describe(
             cost += images * each
             seconds += images * (away * lent.get(str(surrogate), 0) + (each - away) * here)
         passes += cost
+        conditions = [condition for _, some in sizes for condition in some]
         lines.append(
-            f"suite: {suite} on {dataset}, {sum(len(conditions) for _, conditions in sizes)} conditions, "
+            f"suite: {suite} on {dataset}, {len(conditions)} condition{'s' * (len(conditions) != 1)}, "
             f"{records:,} records, at most {cost:,} forward passes a model"
         )
-    lines.append(f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes")
+        names = (condition.key if condition.kind == "attack" else condition.name for condition in conditions)
+        lines.append(f"    {', '.join(dict.fromkeys(names))}")
+    lines.append(
+        f"total: {header['records_expected']:,} records, {passes * len(subjects):,} forward passes, where a backward "
+        "pass counts as two"
+    )
     lines.append(f"time: about {_duration(seconds)} at most on {header['environment']['device']}")
     return "\n".join(lines)
 

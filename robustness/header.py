@@ -103,7 +103,7 @@ def notes(models: Sequence[Model], found: Mapping[str, Found], groups: Sequence[
     counts = " and ".join(str(data.identity["count"]) for data in found.values())
     in_memory = any("In memory" in group.note for group in groups)
     return [
-        *([f"RANDOM WEIGHTS: {', '.join(untrained)} is not trained, its figures mean nothing."] if untrained else []),
+        *([f"RANDOM WEIGHTS: {', '.join(untrained)} {_untrained(len(untrained))} mean nothing."] if untrained else []),
         *(
             f"{m.spec} knows {1000 - len(m.unanswered)} of the 1000 classes, the others count as wrong."
             for m in partial
@@ -112,6 +112,10 @@ def notes(models: Sequence[Model], found: Mapping[str, Found], groups: Sequence[
         *([f"Limited to {counts} images: not comparable with published numbers."] if options.limit else []),
         *(["Corruptions in memory, without JPEG: not comparable with the published archives."] if in_memory else []),
     ]
+
+
+def _untrained(count: int) -> str:
+    return "is not trained, its figures" if count == 1 else "are not trained, their figures"
 
 
 def now() -> str:

@@ -6,7 +6,7 @@ it is whole or absent, and its presence is the resume state. Parquet's checksums
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .records import SCHEMA
 from .whole_files import refused, unseen, write_whole
 
 SCHEMA_VERSION = 1
+MOST_TOLD = 6  # differences to another run
 KEPT = ("start", "end", "records_done", "failures", "findings")  # what a resumed run knows of its beginning
 HEADER, RECORDS, FAILURES = "run.json", "records", "failures"
 FAILURE_SCHEMA = pa.schema([("dataset", pa.string()), ("sample_id", pa.string()), ("reason", pa.string())])
@@ -227,8 +228,31 @@ def _refuse_differences(folder: Path, earlier: Mapping[str, Any], now: Mapping[s
     now = json.loads(json.dumps(now))
     different = sorted(key for key in {*earlier, *now} if earlier.get(key) != now.get(key))
     if different:
+        told = [line for key in different for line in _changes(key, earlier.get(key), now.get(key))]
+        more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
         raise UsageError(
-            f"{folder} holds a run with other settings: {', '.join(different)} "
-            f"({'; '.join(f'{key}: {earlier.get(key)} then, {now.get(key)} now' for key in different)[:400]}); "
-            "choose another --name, or --fresh to start over"
+            f"{folder} holds a run with other settings: {', '.join(different)} ({'; '.join(told[:MOST_TOLD])}{more}); "
+            "choose another --name, and `python -m reports compare` sets both side by side, or --fresh to start over"
         )
+
+
+def _changes(name: str, then: Any, now: Any) -> Iterator[str]:
+    """Say what differs between two values of JSON: of mappings which entries, of lists what came and what went."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            if then.get(key) != now.get(key):
+                yield from _changes(f"{name}, {key}", then.get(key), now.get(key))
+    elif isinstance(then, list) and isinstance(now, list):
+        before, after = ({_called(entry): entry for entry in own} for own in (then, now))
+        gone, new = ([key for key in one if key not in other] for one, other in ((before, after), (after, before)))
+        if gone or new:
+            yield f"{name}: " + ", ".join([*(f"{key} then" for key in gone), *(f"{key} now" for key in new)])
+        for key in before.keys() & after.keys():
+            yield from _changes(f"{name}, {key}", before[key], after[key])
+    elif then != now:
+        yield f"{name}: {then} then, {now} now"
+
+
+def _called(entry: Any) -> str:
+    """Name an entry of a list: a model by its spec, data by its data set."""
+    return str(entry.get("spec", entry.get("dataset"))) if isinstance(entry, dict) else str(entry)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import timm
 import torch
 from PIL import Image
 
@@ -157,13 +158,12 @@ def test_under_reduced_precision_attacks_see_and_are_judged_by_fp32(tmp_path: Pa
 
 
 def test_a_surrogate_has_the_weights_of_its_own_name_and_not_of_the_checkpoint(tmp_path: Path) -> None:
-    other = models.resolve(models.BUNDLED, models.Weights(random=True)).classifier.module.state_dict()  # type: ignore[attr-defined]
-    torch.save(other, tmp_path / "other.pth")
+    torch.save(timm.create_model(models.BUNDLED).state_dict(), tmp_path / "other.pth")
     words = (*LITE, "--checkpoint", tmp_path / "other.pth", "--surrogate", models.BUNDLED, "--attack", "fgsm")
     assert call(*words, "--sample", "--limit", "2", "--formats", "csv", out=tmp_path / "runs") == 0
     identity = json.loads((only_run(tmp_path / "runs") / "run.json").read_text())["identity"]
     (model,), (surrogate,) = identity["models"], identity["surrogates"]
-    assert (model["source"], surrogate["source"]) == ("file", "bundled")
+    assert (model["file"], surrogate["source"][:8]) == ("other.pth", "package ")
     assert model["weights_sha256"] != surrogate["weights_sha256"]
 
 
@@ -493,6 +493,8 @@ def test_the_demo_asks_for_the_bundled_model_and_photographs(
         "efficientnet_lite0",
         "imagenet-c on imagenet, 75 conditions",
         "adversarial on imagenet, 2 conditions",
+        "    gaussian_noise, shot_noise, ",
+        "    fgsm(norm=linf,eps=1/255), pgd(norm=linf,eps=1/255,steps=40)",
     ):
         assert part in printed
 
@@ -503,6 +505,7 @@ def test_it_runs_from_the_shell(tmp_path: Path) -> None:
     assert process.returncode == 0, error
     assert printed.splitlines()[-1].strip() or printed.strip()
     assert "robust accuracy" in printed
+    assert error.splitlines()[-1] == f"reports are in {only_run(tmp_path)}"
     shutil.rmtree(tmp_path)
 
 

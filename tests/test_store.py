@@ -165,6 +165,20 @@ def test_two_processes_begin_one_run_with_one_header(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"records", "run.json"}
 
 
+def test_of_what_another_run_has_the_difference_is_told(tmp_path: Path) -> None:
+    models = [{"spec": "a", "file": "x", "preprocessing": {"crop": 224}}, {"spec": "b"}]
+    earlier = {"conditions": {"c": ["clean"], "d": ["clean"]}, "models": models}
+    grown = [{"spec": "a", "file": "x", "preprocessing": {"crop": 299}}, {"spec": "e"}]
+    Store(tmp_path, {**HEADER, "identity": earlier})
+    with pytest.raises(UsageError) as error:
+        Store(tmp_path, {**HEADER, "identity": {"conditions": {"c": ["clean", "fgsm"]}, "models": grown}})
+    for told in (
+        "(conditions, c: fgsm now; conditions, d: ['clean'] then, None now;",
+        "models: b then, e now; models, a, preprocessing, crop: 224 then, 299 now)",
+    ):
+        assert told in str(error.value)
+
+
 def test_another_identity_is_refused_by_name_and_changes_nothing(tmp_path: Path) -> None:
     Store(tmp_path, HEADER)
     before = (tmp_path / "run.json").read_bytes()
