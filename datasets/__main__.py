@@ -19,10 +19,10 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .check import check, describe
-from .downloads.catalogue import CATALOGUE, files_of
+from .downloads.catalogue import CATALOGUE, files_of, steps_by_hand
 from .downloads.download import download
 from .downloads.progress import in_units, shown
-from .errors import DataError, printable
+from .errors import DataError, printable, some
 from .registry import find
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -35,7 +35,8 @@ app = App(
     exit_on_error=False,
     print_error=False,
 )
-DataRoot = Annotated[Path, Parameter(env_var="ROBUSTNESS_DATA")]
+DataRoot = Annotated[Path | None, Parameter(env_var="ROBUSTNESS_DATA")]
+_EXAMPLE_ROOT = Path("data")  # in the steps to take by hand, where no data root is given
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -57,7 +58,7 @@ def download_command(
     names: Annotated[tuple[str, ...], Parameter(negative="")],
     /,
     *,
-    data_root: DataRoot,
+    data_root: DataRoot = None,
     accept_license: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Fetch data sets, or go on with it; archives stay packed.
@@ -67,20 +68,19 @@ def download_command(
     names
         Which ones; `list` shows what there is.
     data_root
-        Where all data sets live. Each gets a folder of its name there.
+        Where all data sets live. Each gets a folder of its name there. Not needed to read how to get data by hand.
     accept_license
         Accept the conditions of data sets that ask for it; without this flag they are shown.
     """
     try:
-        for name in names:
-            files_of(name)
+        root = _root(names, data_root)
     except DataError as error:
         return _fail(error, MISUSED)
     code = DONE
     with _log_to_stderr():
         for name in names:
             try:
-                paths = download(name, data_root, accept_license=accept_license, progress=shown)
+                paths = download(name, root, accept_license=accept_license, progress=shown)
             except DataError as error:
                 code = _fail(error, FAILED)
             else:
@@ -111,7 +111,7 @@ def check_command(
     /,
     *,
     data: str | None = None,
-    data_root: Annotated[Path | None, Parameter(env_var="ROBUSTNESS_DATA")] = None,
+    data_root: DataRoot = None,
     decode: Annotated[bool, Parameter(negative="")] = False,
     workers: int | None = None,
 ) -> int:
@@ -142,6 +142,16 @@ def check_command(
         return _fail(error, FAILED)
     print("\n".join(map(printable, describe(report))))
     return FAILED if report.problems else DONE
+
+
+def _root(names: Sequence[str], given: Path | None) -> Path:
+    """Say below which folder data sets belong. Raises DataError for unknown ones, and where it has to be given."""
+    for name in names:
+        files_of(name)
+    fetched = [name for name in names if steps_by_hand(name, _EXAMPLE_ROOT) is None]
+    if given is None and fetched:
+        raise DataError(f"where should {some(fetched)} go? Give --data-root DIR, or set ROBUSTNESS_DATA to it")
+    return given or _EXAMPLE_ROOT
 
 
 def _fail(error: Exception, code: int) -> int:

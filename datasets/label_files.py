@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -86,6 +87,7 @@ LABEL_FILES = (
 )
 
 LABEL_FOLDERS = frozenset({"data", _DEVKIT})  # folders that may lie among flat images and hold labels
+_TABLES = (".csv", ".txt", ".json")  # how files end in which people keep labels
 
 
 def find_labels(folder: Path) -> tuple[Path, dict[str, int]] | None:
@@ -95,15 +97,33 @@ def find_labels(folder: Path) -> tuple[Path, dict[str, int]] | None:
     extension: class index}, or None when there is no such file. Raises DataError for a file that does not say what it
     should.
     """
-    above = (folder, *folder.absolute().parents)
-    archive = next((depth for depth, place in enumerate(above) if place.is_file()), 0)
-    places = above[archive:]
+    places = _places(folder)
     for kind in LABEL_FILES:
         candidates = [place / below / kind.name for place in places[: kind.levels + 1] for below in kind.folders]
         file = next((candidate for candidate in candidates if candidate.is_file()), None)
         if file is not None:
             return file, _read(file, kind)
     return None
+
+
+def unread_tables(folder: Path) -> tuple[str, ...]:
+    """Name the files among and beside the images of a flat folder that may be meant as label files, for messages."""
+    found = []
+    for place in _places(folder)[:2]:
+        with suppress(OSError):  # an archive, or a folder that may not be listed
+            found += sorted(str(file) for file in place.iterdir() if _may_be_meant(file))
+    return tuple(found)
+
+
+def _may_be_meant(file: Path) -> bool:
+    return file.suffix.lower() in _TABLES and not file.name.startswith(".") and file.is_file()
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    """List a folder, or the archive that it lies in, and all folders above."""
+    above = (folder, *folder.absolute().parents)
+    archive = next((depth for depth, place in enumerate(above) if place.is_file()), 0)
+    return above[archive:]
 
 
 def _read(file: Path, kind: LabelFile) -> dict[str, int]:

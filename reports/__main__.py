@@ -79,7 +79,12 @@ def compare_command(
     out: Path,
     formats: Annotated[str, _choice(name for name in FORMATS if name != _OF_A_MODEL)] = _USUAL,
 ) -> int:
-    """Set past runs side by side, on the images that they have in common.
+    """Set past runs side by side, and test how far apart their models are.
+
+    Runs are compared only if they are of the very same images of a data set:
+    give all the same data and the same --limit. Otherwise their figures stand
+    apart as not comparable, however many images they share. If a run lacks
+    records of some images, only those count that both models have.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from .results import Measurement
 
 NOT_MEASURED = "–"
 SO_FAR = "so far"
+_AT_MOST = "at most: "  # what the notes of figures say that are nothing but a bound
 # unit → what to multiply by, what to write behind, and how many decimals
 _SCALES = {
     "fraction": (100.0, " %", 1),
@@ -31,7 +32,7 @@ def number(value: float | None, unit: str) -> str:
 def figure(measured: Measurement | None) -> str:
     """Write a value and its interval: `74.0 % [70.0, 77.6]`; without an interval the value alone.
 
-    A figure that will change, as its suite is not complete, is marked.
+    A figure that will change, as its suite is not complete, is marked, and so is one that is nothing but a bound.
     """
     if measured is None or measured.value is None:
         return NOT_MEASURED
@@ -39,6 +40,7 @@ def figure(measured: Measurement | None) -> str:
     if measured.low is not None and measured.high is not None:
         scale, _, decimals = _scale(measured.unit)
         text += f" [{measured.low * scale:.{decimals}f}, {measured.high * scale:.{decimals}f}]"
+    text = f"≤ {text}" if _AT_MOST in measured.note else text
     return f"{text} {SO_FAR}" if measured.so_far else text
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from .cells import figure
+from .cells import figure, number
 from .comparisons import TIED, UNKNOWN
 from .results import Measurement, Results, data_name
 from .selection import selection_note, shown
@@ -75,20 +75,23 @@ def _corruptions(rows: Sequence[Measurement]) -> Iterator[str]:
         suite = [row for row in rows if (row.suite, row.dataset) == (overall.suite, overall.dataset)]
         single = [row for row in suite if row.metric == "mean_error" and row.condition != OVERALL]
         ranked = sorted((row for row in single if row.value is not None), key=lambda row: row.value or 0.0)
-        count, ends = "", ""
-        if ranked:
-            count = f"{len(ranked)} "
-            ends = (
-                f", most under {ranked[-1].condition} ({figure(ranked[-1])}), "
-                f"least under {ranked[0].condition} ({figure(ranked[0])})"
-            )
-        yield f"Under the {count}corruptions of {overall.suite} it errs on {figure(overall)} of the images{ends}."
+        count = f"{len(ranked)} " if ranked else ""
+        rates = f"{figure(overall)} of the images{_ends(ranked)}"
+        yield f"Under the {count}corruptions of {overall.suite} it errs on {rates}."
         names = {"mce": "mCE", "relative_mce": "relative mCE"}
         figures = [
             f"{names[row.metric]} is {figure(row)}" for row in suite if row.metric in names and row.value is not None
         ]
         if figures:
             yield f"Its {' and its '.join(figures)} (AlexNet = 100)."
+
+
+def _ends(ranked: Sequence[Measurement]) -> str:
+    """Name the last of the conditions, and the first; nothing where their figures read alike."""
+    if len({number(row.value, row.unit) for row in ranked}) < 2:
+        return ""
+    least, most = ranked[0], ranked[-1]
+    return f", most under {most.condition} ({figure(most)}), least under {least.condition} ({figure(least)})"
 
 
 def _attacks(rows: Sequence[Measurement]) -> Iterator[str]:

@@ -294,6 +294,22 @@ def test_unusable_label_files_are_explained(tmp_path: Path, name: str, content: 
     assert str(tmp_path / name) in str(caught.value)
 
 
+def test_tables_that_are_not_read_are_named(tmp_path: Path) -> None:
+    put(tmp_path, *(f"images/{name}" for name in NAMES), "images/labels.csv", "images/notes.md", "images/.hidden.txt")
+    put(tmp_path, "Classes.JSON", "images.zip", "folder.txt/a")
+    unread = f"{tmp_path / 'images/labels.csv'}, {tmp_path / 'Classes.JSON'}"
+    told = f"no label file of a known name; not read: {unread}. Sort .* one of these beside them: LOC_val_solution"
+    with pytest.raises(DataError, match=told):
+        open_imagenet(tmp_path / "images")
+
+
+def test_tables_beside_an_archive_that_are_not_read_are_named(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "val.zip", dict.fromkeys(NAMES, b"x"), "val/")
+    put(tmp_path, "labels.csv")
+    with pytest.raises(DataError, match=f"not read: {tmp_path / 'labels.csv'}\\. Sort"):
+        open_imagenet(archive)
+
+
 def test_devkit_needs_a_sound_meta_file_and_known_numbers(tmp_path: Path) -> None:
     put(tmp_path, *NAMES)
     devkit(tmp_path, lambda label: 1001 if label == LABELS[1] else label + 1)

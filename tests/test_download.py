@@ -435,6 +435,28 @@ def test_the_command_keeps_what_has_come_when_interrupted(
     assert "the same command goes on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("given", "root"), [(None, "data"), ("/of the/variable", "'/of the/variable'")])
+def test_how_to_get_data_by_hand_needs_no_data_root(
+    given: str | None, root: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ROBUSTNESS_DATA", raising=False)
+    if given:
+        monkeypatch.setenv("ROBUSTNESS_DATA", given)
+    assert command.main(["download", "imagenet"]) == command.FAILED
+    err = capsys.readouterr().err
+    assert "https://image-net.org/login.php" in err and f"mkdir -p {root}/imagenet/val" in err
+
+
+def test_a_download_without_a_data_root_asks_for_one(
+    listed: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ROBUSTNESS_DATA", raising=False)
+    assert command.main(["download", "imagenet", "tiny"]) == command.MISUSED
+    told = "error: where should tiny go? Give --data-root DIR, or set ROBUSTNESS_DATA to it\n"
+    assert capsys.readouterr().err == told
+    assert not listed.requests
+
+
 def test_bad_usage_fetches_nothing(listed: FileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["download", "tiny", "imagnet-a", "--data-root", str(tmp_path)]) == command.MISUSED
     assert "unknown data set 'imagnet-a'; did you mean imagenet-a" in capsys.readouterr().err

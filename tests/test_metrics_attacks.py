@@ -9,6 +9,7 @@ import pytest
 from metric_records import attacked, folded, score
 
 from robustness.metrics.minimal_norm import RADII, medians
+from robustness.metrics.smallest_eps import AT_MOST
 
 FMN, FMN_L1 = "fmn(norm=linf,steps=100)", "fmn(norm=l1,steps=100)"
 FGSM, PGD = "fgsm(norm=linf,eps=1/255)", "pgd(norm=linf,eps=1/255,steps=40)"
@@ -100,6 +101,15 @@ def test_the_median_radius_is_over_the_samples_that_all_radii_share() -> None:
     found = score(folded(one, two, four.iloc[:2]), FAMILY, "median_eps")
     assert found["value"] == pytest.approx(1 / 255)
     assert found["note"].endswith("over the 2 of 3 samples that all radii share")
+
+
+@pytest.mark.parametrize(
+    ("fooled_at", "bound"), [([1, 1, 2], True), ([1, 1], True), ([1, 2, 2], False), ([1, 2], False), ([1, 1, 9], True)]
+)
+def test_a_median_at_the_smallest_radius_tried_is_called_a_bound(fooled_at: list[int], bound: bool) -> None:
+    found = score(folded(*radii(fooled_at)), FAMILY, "median_eps")
+    assert (found["value"] == pytest.approx(1 / 255)) == bound
+    assert (AT_MOST in found["note"]) == bound
 
 
 def test_attacks_of_one_radius_or_other_steps_are_no_family() -> None:

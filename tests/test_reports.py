@@ -23,6 +23,7 @@ from reports.markdown import escape, fence
 from reports.results import COLUMNS
 from reports.table import accuracy_table, attack_table, severity_table, severity_tables, summary, unmeasured_table
 from reports.verdict import verdict
+from robustness.metrics.smallest_eps import AT_MOST
 
 PGD = "pgd(norm=linf,eps=4/255,steps=40)"
 NASTY = "<script>alert(1)</script> a|b `c` [d](e) _f_ **g** {{h}}"
@@ -137,6 +138,14 @@ def test_figures_have_their_interval_where_there_is_one() -> None:
     assert figure(measured[0]) == "70.0 % [60.0, 80.0]"
     assert figure(next(row for row in measured if row.metric == "ce")) == "36.6 [36.5, 36.7]"
     assert figure(None) == NOT_MEASURED
+
+
+def test_a_figure_that_is_nothing_but_a_bound_is_marked() -> None:
+    unit, note = "linf radius of pixels in [0, 1]", f"1 of 9 samples were never fooled; {AT_MOST}"
+    rows = [score("adversarial", "pgd(norm=linf)", "median_eps", 1 / 255, low=None, high=None, unit=unit, note=note)]
+    found = Results(header("a"), pd.DataFrame(rows))
+    assert figure(found.measurements[0]) == "≤ 1.00/255"
+    assert "≤ 1.00/255" in summary(found).rows[0]
 
 
 def test_values_of_the_header_are_written_plainly() -> None:
@@ -306,6 +315,15 @@ def test_verdict_on_what_was_not_measured() -> None:
 def test_verdict_on_a_mean_without_its_corruptions() -> None:
     (paragraph,) = verdict(Results(header("a"), pd.DataFrame([score("imagenet-c", "all", "mean_error", 0.4)])))
     assert paragraph == "Model a: Under the corruptions of imagenet-c it errs on 40.0 % [30.0, 50.0] of the images."
+
+
+@pytest.mark.parametrize(("least", "ends"), [(1.0, False), (0.9996, False), (0.9994, True)])
+def test_verdict_names_no_most_and_least_of_figures_that_read_alike(least: float, ends: bool) -> None:
+    means = {"all": 0.9998, "patch_drop": least, "patch_shuffle": 1.0}
+    rows = [score("imagenet-patch", name, "mean_error", mean) for name, mean in means.items()]
+    (paragraph,) = verdict(Results(header("a"), pd.DataFrame(rows)))
+    assert "Under the 2 corruptions of imagenet-patch it errs on 100.0 %" in paragraph
+    assert ("most under patch_shuffle" in paragraph, "least under patch_drop" in paragraph) == (ends, ends)
 
 
 def test_warnings_and_limits() -> None:

@@ -9,7 +9,7 @@ from ..class_folders import INSIDE, read_classes, to_classes
 from ..classes import Classes
 from ..dataset import Collection, Dataset, Sample, whole
 from ..errors import DataError, some
-from ..label_files import LABEL_FILES, LABEL_FOLDERS, find_labels
+from ..label_files import LABEL_FILES, LABEL_FOLDERS, find_labels, unread_tables
 from ..labels import IMAGENET, index_of_wnid
 from ..sources import Entries, Tree
 from ..tables.rows import Rows
@@ -43,9 +43,11 @@ def read_imagenet(data: Data) -> Collection:
 def _read_flat(tree: Tree, entries: Entries) -> Dataset:
     found = find_labels(tree.place)
     if found is None:
+        unread = unread_tables(tree.place)
+        known = f" of a known name; not read: {some(unread)}" if unread else ""
         raise DataError(
             f"{tree.place} holds {len(entries.images)} images without class folders ({some(entries.images)}), and no "
-            f"label file. Sort them into class folders, or put one of these beside them: "
+            f"label file{known}. Sort them into class folders, or put one of these beside them: "
             f"{', '.join(kind.name for kind in LABEL_FILES)}"
         )
     file, labels = found

@@ -1,7 +1,8 @@
 """The smallest radius that fools a sample, of attacks that were run with several: the median of a robustness curve.
 
 The robust accuracies at the radii are the curve; the median tells where it crosses the half of the samples that are
-right when clean. It is one of the radii tried, or the mean of two, and as every attack's figure an upper bound.
+right when clean. It is one of the radii tried, or the mean of two, and as every attack's figure an upper bound. If it
+is the smallest of them it is nothing but a bound, and its note says so, as no smaller one could be found.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from .evaluation import Evaluation
 from .minimal_norm import median_score, pixels
 from .rates import attackable
 from .score import Score, join_notes, unmeasured
+
+AT_MOST = "at most: no smaller radius was tried"
 
 
 def families(attacks: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -47,4 +50,5 @@ def median_eps(records: pd.DataFrame, family: Mapping[str, float], evaluation: E
         return unmeasured("no sample was right when clean and attacked with every radius", unit)
     partly = len(smallest) < by_sample.ngroups
     shared = f"over the {len(smallest)} of {by_sample.ngroups} samples that all radii share" if partly else ""
-    return median_score(smallest.to_numpy(), unit, evaluation, join_notes(shared, note))
+    bound = AT_MOST if smallest.median() <= min(family.values()) else ""
+    return median_score(smallest.to_numpy(), unit, evaluation, join_notes(bound, shared, note))
