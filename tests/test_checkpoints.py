@@ -1,4 +1,7 @@
+import logging
 import pickle
+import re
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,15 +27,52 @@ def network(width: int = 4, seed: int = 0) -> nn.Module:
         lambda state: {"model": state, "epoch": 3},
         lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}},
         lambda state: {f"module.{key}": value for key, value in state.items()},
+        lambda state: {"state_dict": {f"model.{key}": value for key, value in state.items()}},
+        lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+        lambda state: {f"_orig_mod.module.model.{key}": value for key, value in state.items()},
+        lambda state: {"model": state, "args": Namespace(lr=5e-4, output_dir="out")},
         lambda state: {"state_dict": network(seed=3).state_dict(), "state_dict_ema": state},
+        lambda state: {"model": network(seed=3).state_dict(), "model_ema": state},
+        lambda state: {"state_dict": network(seed=3).state_dict(), "ema_state_dict": state},
     ],
-    ids=["bare", "model", "state_dict of module.", "module.", "averaged beside the last"],
+    ids=[
+        *("bare", "model", "state_dict of module.", "module.", "model.", "_orig_mod.", "all of them", "arguments"),
+        *("state_dict_ema", "model_ema", "ema_state_dict"),
+    ],
 )
 def test_every_wrapping_gives_the_same_numbers(tmp_path: Path, wrap: Callable[[dict], dict]) -> None:
     trained, fresh = network(seed=1), network(seed=2)
     torch.save(wrap(trained.state_dict()), tmp_path / "w.pth")
     load_strictly(fresh, read_state_dict(tmp_path / "w.pth"), "w.pth")
     assert weights_hash(fresh) == weights_hash(trained)
+
+
+def test_which_of_several_state_dicts_is_loaded_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state, path = network().state_dict(), tmp_path / "w.pth"
+    optimizer = {"state": {}, "param_groups": []}
+    torch.save({"model": state, "optimizer": optimizer, "epoch": 3}, path)
+    read_state_dict(path)
+    assert not caplog.records
+    torch.save({"model": state, "model_ema": state, "teacher": state, "optimizer": optimizer, "epoch": 3}, path)
+    read_state_dict(path)
+    told = f"checkpoint {path}: 'model_ema' is loaded, and not 'model', 'teacher'"
+    assert caplog.record_tuples == [("robustness.checkpoints", logging.WARNING, told)]
+
+
+class Wrapped(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.module = inner
+
+
+def test_a_prefix_that_the_model_has_itself_stays() -> None:
+    trained, fresh = Wrapped(network(seed=1)), Wrapped(network(seed=2))
+    load_strictly(fresh, {f"module.{key}": value for key, value in trained.state_dict().items()}, "w")
+    assert weights_hash(fresh) == weights_hash(trained)
+    with pytest.raises(RunError, match=r"keys 1 missing: module\.2\.bias$"):
+        load_strictly(fresh, {key: value for key, value in trained.state_dict().items() if key[7:] != "2.bias"}, "w")
+    with pytest.raises(RunError, match="keys 9 missing: "):
+        load_strictly(fresh, {}, "w")
 
 
 def test_the_hash_is_of_the_numbers_and_not_of_the_file(tmp_path: Path) -> None:
@@ -80,6 +120,8 @@ def write_pickle(path: Path) -> None:
         (lambda path: torch.save({"model": Bomb()}, path), "cannot be read as tensors only"),
         (lambda path: torch.save([1, 2], path), "holds no state dict, but a list"),
         (lambda path: torch.save({"epoch": 3}, path), "holds more than tensors: epoch"),
+        (lambda path: torch.save({"net": {"a": torch.ones(1)}}, path), "tensors: net; .* in state_dict_ema, .*model, "),
+        (lambda path: torch.save({"model": {}, "args": Namespace(at=Bomb())}, path), "it holds getattr, which is code"),
     ],
 )
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
@@ -91,3 +133,23 @@ def test_a_bad_file_is_refused_and_nothing_runs(
     with pytest.raises(RunError, match="does not exist|cannot be read" if "safetensors" in name else sentence):
         read_state_dict(tmp_path / name)
     assert not Path("exploded").exists()
+
+
+def test_refused_code_is_named_with_the_line_that_leaves_it_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = network().state_dict()
+    torch.save({"model": state, "args": Namespace(output_dir=Path("out"))}, "w.pth")
+    with pytest.raises(RunError, match=r"holds pathlib\.\S*Path, which is code; only if you trust the file") as error:
+        read_state_dict(Path("w.pth"))
+    (line,) = re.findall(r"torch\.save\(.*\)$", str(error.value))
+    assert str(error.value).isprintable()
+    exec(line, {"torch": torch})  # noqa: S102 (our own file)
+    assert read_state_dict(Path("w-tensors.pth")).keys() == state.keys()
+
+
+def test_what_the_unpickler_says_is_told_without_its_advice(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(pickle.dumps({"model": {}}, protocol=4))
+    with pytest.raises(RunError, match=r"tensors only: Unsupported operand \d+$"):
+        read_state_dict(tmp_path / "w.pth")

@@ -324,6 +324,13 @@ def test_timm_loads_the_file_that_was_fetched(
     assert (found.source, found.file, found.revision) == (f"hub {REPOSITORY}", NAMES[0], server.commit)
 
 
+def test_timm_makes_what_the_hub_names_without_its_weights(server: Hub, repository: dict[str, bytes]) -> None:
+    server.files = {"config.json": repository["config.json"]}
+    found = models.resolve(f"hf-hub:{REPOSITORY}", models.Weights(random=True)).provenance
+    assert (found.architecture, found.random_weights) == ("test_resnet", True)
+    assert server.downloads == 0
+
+
 LOADS = f"""
 import json, timm
 from robustness.checkpoints import weights_hash

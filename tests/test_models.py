@@ -64,9 +64,10 @@ def test_an_official_checkpoint_is_recognised_by_its_layout(tmp_path: Path, name
     assert (found.source, found.file, found.random_weights) == ("file", "anything.pth", False)
 
 
-def test_timms_layout_of_pit_loads_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefix", ["", "module.", "model._orig_mod."])
+def test_timms_layout_of_pit_loads_too(tmp_path: Path, prefix: str) -> None:
     theirs = timm.create_model("pit_ti_224")
-    torch.save(theirs.state_dict(), tmp_path / "timm.pth")
+    torch.save({prefix + key: value for key, value in theirs.state_dict().items()}, tmp_path / "timm.pth")
     ours = models.resolve("pit_ti", from_file(tmp_path / "timm.pth"))
     images = torch.rand(1, 3, 224, 224)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (ours.preprocessing.mean, ours.preprocessing.std))
@@ -93,6 +94,26 @@ def test_weights_that_cannot_be_had_are_three_lines(spec: str, where: str) -> No
     assert "--checkpoint" in instead
     assert "HF_HUB_OFFLINE" in instead
     assert "--random-weights" in random
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("random", [True, False])
+@pytest.mark.parametrize(
+    ("spec", "instead"),
+    [("timm/resnet18.a1_in1k", "--model resnet18.a1_in1k"), ("a/resnet18.b@v2", "--model resnet18")],
+)
+def test_an_architecture_that_only_the_hub_knows_is_three_lines(
+    tmp_path: Path, spec: str, instead: str, random: bool
+) -> None:
+    with pytest.raises(RunError) as error:
+        models.resolve(f"hf-hub:{spec}", RANDOM if random else from_file(tmp_path / "w.pth"))
+    tried, once, without = str(error.value).splitlines()
+    assert tried.startswith(f"no architecture for hf-hub:{spec}: {spec.partition('@')[0]} is not in the cache")
+    assert "config.json" in once and "HF_HOME" in once
+    assert without.endswith(instead)
+    with pytest.raises(RunError) as error:
+        models.resolve("hf-hub:a/b", RANDOM)
+    assert len(str(error.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize(

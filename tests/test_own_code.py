@@ -105,6 +105,21 @@ def test_names_that_no_model_imports_may_be_the_same(tmp_path: Path) -> None:
         assert answer(spec) == number
 
 
+@pytest.mark.parametrize(
+    "build", ["def build(size): pass", "def build(*, size): pass", "class build(Constant): pass", "build = Constant"]
+)
+def test_a_function_that_wants_arguments_is_refused(tmp_path: Path, build: str) -> None:
+    spec = written(tmp_path, model=f"{NETWORK}\n{build}\n")
+    with pytest.raises(UsageError, match=r"model\.py:build must be callable without arguments: missing a required"):
+        answer(spec)
+
+
+def test_arguments_with_defaults_and_functions_without_a_signature_are_none(tmp_path: Path) -> None:
+    assert answer(written(tmp_path, model=f"{NETWORK}\ndef build(number=3, *_, **__): return Constant(number)\n")) == 3
+    with pytest.raises(UsageError, match="builtins:dict returns a dict"):
+        answer("builtins:dict")
+
+
 @pytest.mark.parametrize("name", ["timm/__init__", "random"])
 def test_what_is_installed_goes_before_a_file_of_its_name(tmp_path: Path, name: str) -> None:
     written(tmp_path, **{name.replace("/", "__"): "raise SystemExit"})

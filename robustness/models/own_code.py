@@ -2,8 +2,9 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +38,7 @@ def load_own_code(spec: str, weights: Weights) -> Loaded:
         function = getattr(code, name, None)
         if not callable(function):
             raise UsageError(f"{spec}: {place} has no function {name!r}")
+        _check_arguments(function, spec)
         with reproducible():
             built = function()
     if not isinstance(built, nn.Module):
@@ -48,6 +50,17 @@ def load_own_code(spec: str, weights: Weights) -> Loaded:
     file = weights.checkpoint.name if weights.checkpoint else place
     preprocessing = stated_preprocessing(vars(module).get("pretrained_cfg") or {}, spec, STATE_IT)
     return Loaded(module, preprocessing, type(module).__name__, source, file)
+
+
+def _check_arguments(function: Callable[..., object], spec: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # not everything written in C has one
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise UsageError(f"{spec} must be callable without arguments: {error}") from error
 
 
 @contextmanager

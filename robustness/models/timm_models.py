@@ -9,12 +9,16 @@ from torch import nn
 
 from ..checkpoints import UNREADABLE, load_strictly, read_state_dict
 from ..errors import RunError, UsageError, first_line
-from ..hub import cached_when_unreachable, fetch
+from ..hub import HubError, cached_when_unreachable, fetch
 from ..registry import suggest
 from .model import Loaded, Weights, reproducible, stated_preprocessing
 
 HUB, LOCAL = "hf-hub:", "local-dir:"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+KEEP_CACHE = (
+    "fetch once with a network and keep the cache (HF_HOME; HF_ENDPOINT for a mirror, "
+    "HF_HUB_OFFLINE=1 without a network)"
+)
 
 
 def load_timm(spec: str, weights: Weights) -> Loaded:
@@ -26,9 +30,9 @@ def load_timm(spec: str, weights: Weights) -> Loaded:
     file, revision, source = "", "", "random numbers"
     if weights.random:
         with reproducible():
-            module = create(spec)
+            module = _untrained(spec)
     elif weights.checkpoint is not None:
-        module, file = create(spec), weights.checkpoint.name
+        module, file = _untrained(spec), weights.checkpoint.name
         load_strictly(module, read_state_dict(weights.checkpoint), f"checkpoint {weights.checkpoint}")
         source = "file"
     else:
@@ -54,6 +58,30 @@ def preprocessing_facts(module: nn.Module) -> dict[str, Any]:
     return dict(resolve_model_data_config(module))
 
 
+def _untrained(spec: str) -> nn.Module:
+    """Make the network alone; for `hf-hub:` the hub says which one that is."""
+    if spec.startswith(HUB):
+        repository, revision = _place_on_hub(spec)
+        try:
+            fetch(repository, ("config.json",), revision)
+        except HubError as error:
+            raise RunError(
+                f"no architecture for {spec}: {error}",
+                f"its config.json there names it; {KEEP_CACHE}",
+                *(f"or leave the hub out, as timm has one of that name: --model {name}" for name in _names(repository)),
+            ) from error
+    return create(spec)
+
+
+def _names(repository: str) -> list[str]:
+    """Find timm's name, with its tag if timm knows that too, of what a repository seems to be: one or none."""
+    name = repository.partition("/")[2]
+    architecture = name.partition(".")[0]
+    if not timm.is_model(architecture):
+        return []
+    return [name if name in timm.list_pretrained(f"{architecture}.*") else architecture]
+
+
 def _pretrained(spec: str) -> tuple[nn.Module, str, str, str]:
     """Load the trained weights of `spec`; returns the module, and its weights' source, file and revision."""
     try:
@@ -71,20 +99,24 @@ def _pretrained(spec: str) -> tuple[nn.Module, str, str, str]:
 def _hub_files(spec: str) -> tuple[str, tuple[str, ...], str | None] | None:
     """Say where the hub keeps the weights: repository, names that the file may have, revision; None for elsewhere."""
     if spec.startswith(HUB):
-        repository, _, revision = spec.removeprefix(HUB).partition("@")
-        return repository, WEIGHT_FILES, revision or None
+        repository, revision = _place_on_hub(spec)
+        return repository, WEIGHT_FILES, revision
     config = timm.get_pretrained_cfg(spec)
     if config is None or not config.hf_hub_id:
         return None
     return config.hf_hub_id, (config.hf_hub_filename,) if config.hf_hub_filename else WEIGHT_FILES, None
 
 
+def _place_on_hub(spec: str) -> tuple[str, str | None]:
+    repository, _, revision = spec.removeprefix(HUB).partition("@")
+    return repository, revision or None
+
+
 def no_weights(spec: str, reason: str) -> RunError:
     """Make the error of a model whose trained weights cannot be had: what was tried, what to do."""
     return RunError(
         f"no trained weights for {spec}: {reason}",
-        "give a file with --checkpoint, or fetch once with a network and keep the cache (HF_HOME; HF_ENDPOINT for a "
-        "mirror, HF_HUB_OFFLINE=1 without a network)",
+        f"give a file with --checkpoint, or {KEEP_CACHE}",
         "or run with --random-weights, which is stamped on every output",
     )
 
