@@ -25,6 +25,7 @@ StateDict = Mapping[str, Tensor]
 # Averaged weights first, as timm.
 WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "model", "state_dict", "model_state_dict")
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DistributedDataParallel, torch.compile, Lightning
+MOST_PREFIXES = 4  # one before the other
 HARMLESS = (Namespace,)  # the arguments of a training, which it keeps beside its weights; it holds, and does nothing
 _REFUSED = re.compile(r"GLOBAL (\S+) was not an allowed global")
 _DETAIL = re.compile(r"WeightsUnpickler error:\s*(.+)")  # behind advice of many lines
@@ -135,9 +136,12 @@ def _fitted(state_dict: StateDict, model: nn.Module, origin: str) -> StateDict:
 def _readings(state_dict: StateDict) -> Iterator[StateDict]:
     """Go through the state dict as it is, and without one prefix after the other that all of its keys have."""
     yield state_dict
-    for prefix in PREFIXES:
-        if state_dict and all(key.startswith(prefix) for key in state_dict):
-            yield from _readings({key.removeprefix(prefix): value for key, value in state_dict.items()})
+    for _ in range(MOST_PREFIXES):
+        prefix = next((own for own in PREFIXES if all(key.startswith(own) for key in state_dict)), "")
+        if not (prefix and state_dict):
+            return
+        state_dict = {key.removeprefix(prefix): value for key, value in state_dict.items()}
+        yield state_dict
 
 
 def weights_hash(model: nn.Module) -> str:
